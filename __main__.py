@@ -1,0 +1,3 @@
+from nodestead.program import deploy
+
+deploy()

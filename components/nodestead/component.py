@@ -1,0 +1,286 @@
+"""The base of every set component: registers the objects of a `Plan`, wave by wave."""
+
+import asyncio
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
+from typing import Any, TypeVar, cast
+
+import pulumi
+import pulumi_random
+from pulumi_kubernetes.apps.v1 import StatefulSet
+from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service
+from pulumi_kubernetes.core.v1.outputs import ServiceStatus
+from pydantic import SecretStr
+
+from nodestead.config.base import ConfigError, Deferred
+from nodestead.kubernetes.objects import Address, Late, Manifest, NodePlan, PasswordHash, Plan, Ref, Seed
+from nodestead.registration import child_name, object_key, register
+
+__all__ = ["NodeSet", "clean_errors", "refused_changes", "settled"]
+
+_Dependencies = Sequence[pulumi.Input[pulumi.Resource]]
+T = TypeVar("T")
+
+# The SDK leaves an input without value out; as a text it can be told from a rule that did not exist yet.
+_NOTHING = "not set"
+
+
+@contextmanager
+def clean_errors() -> Generator[None]:
+    """Turns a refused config into one clean error of `pulumi up`, without a traceback."""
+    try:
+        yield
+    except ConfigError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def settled(namespace: pulumi.Input[str]) -> str | Deferred:
+    """A namespace as plans take it: the text, or the output that gives it."""
+    return namespace if isinstance(namespace, str) else cast("Deferred", pulumi.Output.from_input(namespace))
+
+
+class NodeSet(pulumi.ComponentResource):
+    """A set of nodes with all their objects; base of the components of this library.
+
+    The Pulumi names of the children are contract: a release that changes one ships aliases.
+
+    Attributes:
+        resources: Every Kubernetes object by `Kind/name` (`Kind/namespace/name` outside the set's namespace).
+        stateful_sets: The workloads by name.
+        services: The Services by name.
+        secrets: The Secrets by name; those with keys are `SecretPatch` resources.
+        nodes: What users ask of a node, by the node's name: addresses, Service names, public keys.
+        outputs: What users ask of the set.
+        seed: The protected seed that all generated keys of the set derive from; None without such keys, or with a given seed.
+        api_password: The generated password of the API (secret), or None.
+    """
+
+    resources: dict[str, pulumi.CustomResource]
+    stateful_sets: dict[str, StatefulSet]
+    services: dict[str, Service]
+    secrets: dict[str, Secret | SecretPatch]
+    nodes: dict[str, dict[str, pulumi.Output[Any]]]
+    outputs: dict[str, pulumi.Output[Any]]
+    seed: pulumi_random.RandomBytes | None
+    api_password: pulumi.Output[str] | None
+
+    def __init__(self, kind: str, name: str, plan: Plan, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Registers the component and everything in its plan.
+
+        Args:
+            kind: Name of the component class in the type token, `StorageNodeGroup`.
+            name: Pulumi name, the prefix of those of all children.
+            plan: The objects; made, and so validated, before anything is registered.
+            opts: Options of the caller; the guard of unchangeable fields is added to the hooks in it.
+        """
+        token = f"nodestead:index:{kind}"
+        super().__init__(token, name, _guarded(plan.unchangeable), _with_guard(token, name, opts))
+        self._plan = plan
+        self._addresses: dict[str, pulumi.Output[list[dict[str, str]] | None]] = {}
+        self._make_secrets(name)
+        self.resources = {}
+        self.stateful_sets, self.services, self.secrets = {}, {}, {}
+        nodes = list(plan.nodes())
+        self._register_objects(nodes)
+        self.nodes = {node.name: {key: self._public(value) for key, value in node.outputs.items()} for node in nodes}
+        self.outputs = {key: self._public(value) for key, value in plan.outputs.items()}
+        self.register_outputs({"nodes": self.nodes, "apiPassword": self.api_password, **self.outputs})
+
+    def _make_secrets(self, name: str) -> None:
+        """What is generated once and kept in the stack's encrypted state."""
+        plan = self._plan
+        self.seed = self.api_password = self._seed = self._password_hash = None
+        if plan.given_seed is not None:
+            self._seed = pulumi.Output.secret(self._resolved(plan.given_seed))
+        elif plan.needs_seed:
+            options = pulumi.ResourceOptions(parent=self, protect=True)
+            self.seed = pulumi_random.RandomBytes(f"{name}-seed", length=32, opts=options)
+            self._seed = pulumi.Output.secret(self.seed.hex)
+        if plan.needs_password:
+            options = pulumi.ResourceOptions(parent=self)
+            password = pulumi_random.RandomPassword(f"{name}-api-password", length=32, special=False, opts=options)
+            self.api_password = pulumi.Output.secret(password.result)
+            self._password_hash = pulumi.Output.secret(password.bcrypt_hash)
+
+    def _register_objects(self, nodes: Sequence[NodePlan]) -> None:
+        shared = self._plan.shared
+        # Every Service first: the address of any node may be wanted by any other object.
+        for manifest in [*shared, *(manifest for node in nodes for manifest in node.manifests)]:
+            if manifest["kind"] == "Service":
+                self._register(manifest)
+        common = [self._before_workloads(manifest) for manifest in shared]
+        gate: _Dependencies = []
+        for wave in _waves(self._plan.waves, nodes):
+            workloads = [self._register_node(node, common, gate) for node in wave]
+            gate = [_when_all_are_up(workloads)]
+
+    def _register_node(self, node: NodePlan, common: Sequence[pulumi.Resource], gate: _Dependencies) -> StatefulSet:
+        """Registers a node and returns its workload."""
+        *before, workload = node.manifests
+        own = [self._before_workloads(manifest, gate) for manifest in before]
+        limit = f"{self._plan.timeout_seconds}s"
+        timeouts = pulumi.CustomTimeouts(create=limit, update=limit)
+        return cast("StatefulSet", self._register(workload, [*own, *common, *gate], timeouts))
+
+    def _before_workloads(self, manifest: Manifest, gate: _Dependencies = ()) -> pulumi.Resource:
+        """Registers what a pod finds when it starts.
+
+        What a process reads waits for the gate as its workload does: one that restarts for a reason of its own would
+        else meet the new config before its batch.
+        """
+        kind = str(manifest["kind"])
+        if kind == "Service":
+            return self.services[manifest["metadata"]["name"]]
+        return self._register(manifest, () if kind == "PersistentVolumeClaim" else gate)
+
+    def _register(
+        self,
+        manifest: Manifest,
+        depends_on: _Dependencies = (),
+        timeouts: pulumi.CustomTimeouts | None = None,
+    ) -> pulumi.CustomResource:
+        set_name, namespace = self._plan.name, self._plan.namespace
+        name = child_name(self.pulumi_resource_name, manifest, set_name=set_name, namespace=namespace)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on), custom_timeouts=timeouts)
+        resource = register(name, self._resolved(manifest), opts)
+        self.resources[object_key(manifest, set_name=set_name, namespace=namespace)] = resource
+        by_name = {"StatefulSet": self.stateful_sets, "Service": self.services, "Secret": self.secrets}.get(manifest["kind"])
+        if by_name is not None:
+            cast("dict[str, pulumi.CustomResource]", by_name)[manifest["metadata"]["name"]] = resource
+        return resource
+
+    def _resolved(self, value: Any, *, public: bool = False) -> Any:
+        """The value with every late leaf as an output; what holds none is handed on as it is, not copied."""
+        if isinstance(value, Late):
+            given = [self._given(ref, public=public) for ref in value.refs]
+            # One output less for each of the many leaves that need one thing.
+            return given[0].apply(lambda only: _leaf(value, [only])) if len(given) == 1 else pulumi.Output.all(*given).apply(partial(_leaf, value))
+        if isinstance(value, SecretStr):
+            return self._given(value, public=public)
+        if isinstance(value, dict):
+            items = cast("dict[str, Any]", value)
+            changed = {key: new for key, item in items.items() if (new := self._resolved(item, public=public)) is not item}
+            return items | changed if changed else items
+        if isinstance(value, list | tuple):
+            old = cast("Sequence[Any]", value)
+            new = [self._resolved(item, public=public) for item in old]
+            return new if any(a is not b for a, b in zip(new, old, strict=True)) else old
+        return value
+
+    def _given(self, ref: Ref, *, public: bool) -> Any:
+        """What a late leaf needs, as an output."""
+        if isinstance(ref, Seed):
+            seed = _made(self._seed, "needs_seed")
+            # The one place where something stops being secret: outputs show what is public of a key, never the key.
+            return pulumi.Output.unsecret(seed) if public else seed
+        if isinstance(ref, PasswordHash):
+            return _made(self._password_hash, "needs_password")
+        if isinstance(ref, Address):
+            if ref.service not in self._addresses:
+                self._addresses[ref.service] = self.services[ref.service].status.apply(_ingress)
+            return self._addresses[ref.service]
+        return pulumi.Output.secret(ref.get_secret_value()) if isinstance(ref, SecretStr) else ref
+
+    def _public(self, value: Any) -> pulumi.Output[Any]:
+        resolved = self._resolved(value, public=True)
+        return resolved if isinstance(value, Late) else pulumi.Output.from_input(resolved)
+
+
+def refused_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The fields that may not change under data and do, one line for each: path, old value, new value.
+
+    A field that one side does not have is passed over: its rule is younger than the state, or its value unknown in preview.
+
+    Args:
+        old: What the state holds, by path in the config.
+        new: What the program gives.
+    """
+    return [
+        f"{path}: {_shown(old[path])} may not become {_shown(value)}"
+        for path, value in new.items()
+        if path in old and _known(value) and _known(old[path]) and old[path] != value
+    ]
+
+
+def _with_guard(token: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+    """The caller's options, with a hook that stops preview and update before data meets a config it was not made for."""
+
+    def guard(args: pulumi.ResourceHookArgs) -> None:
+        refused = refused_changes(args.old_inputs or {}, args.new_inputs or {})
+        if refused:
+            message = f"{name}: the nodes' data was made for the old value; set it back, or make a new set under another name"
+            raise ValueError("\n".join([message, *(f"  - {line}" for line in refused)]))
+
+    # Two components of one name can only differ in the types of their parents, and hooks have one name space.
+    parent = f"{opts.parent.pulumi_resource_type}::{opts.parent.pulumi_resource_name}::" if opts and opts.parent else ""
+    hook = pulumi.ResourceHook(f"{parent}{token}::{name}::guard", guard, pulumi.ResourceHookOptions(on_dry_run=True))
+    binding = pulumi.ResourceHookBinding(before_update=[hook])
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=binding))
+
+
+def _guarded(unchangeable: Mapping[str, Any]) -> dict[str, Any]:
+    return {path: _NOTHING if value is None else value for path, value in unchangeable.items()}
+
+
+def _known(value: object) -> bool:
+    return isinstance(value, str | int | float | bool | list | dict)
+
+
+def _shown(value: object) -> str:
+    """A value as the config has it; the engine hands every number over as a float."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _made(resource: T | None, flag: str) -> T:
+    if resource is None:
+        raise ValueError(f"a late leaf needs what the plan says it does not: {flag} is False")
+    return resource
+
+
+def _leaf(late: Late, values: Sequence[Any]) -> Any:
+    """A late leaf once everything that it needs is there."""
+    if any(value is None for ref, value in zip(late.refs, values, strict=True) if isinstance(ref, Address)):
+        return late.stand_in
+    try:
+        return late.make(*values)
+    except ValueError as error:
+        # Its message is written for users; a traceback through the SDK is not.
+        raise pulumi.RunError(str(error)) from None
+
+
+def _ingress(status: ServiceStatus | None) -> list[dict[str, str]] | None:
+    """The addresses of a load balancer as the API has them; None in render mode, where no object has a status."""
+    if status is None:
+        return None
+    entries = (status.load_balancer.ingress if status.load_balancer else None) or []
+    named = [{"ip": entry.ip, "hostname": entry.hostname} for entry in entries]
+    return [{key: value for key, value in entry.items() if value} for entry in named]
+
+
+def _waves(waves: Sequence[Sequence[str]], nodes: Sequence[NodePlan]) -> Iterator[list[NodePlan]]:
+    """The nodes by wave, in order; one that does not run is in no wave and goes with the first."""
+    number = {name: position for position, wave in enumerate(waves) for name in wave}
+    ordered = sorted(nodes, key=lambda node: number.get(node.name, 0))
+    for _, wave in groupby(ordered, key=lambda node: number.get(node.name, 0)):
+        yield list(wave)
+
+
+def _when_all_are_up(workloads: Sequence[StatefulSet]) -> pulumi.Output[pulumi.Resource]:
+    """One dependency that stands for a whole wave, so that a thousand nodes do not store a quarter million.
+
+    The SDK registers what depends on it when every workload is there and ready. In the state stands one of them: one that
+    failed if there is any, so that the engine skips the next wave under --continue-on-error too.
+    """
+
+    async def gate() -> pulumi.Resource:
+        failed: list[pulumi.Resource] = []
+        for workload in workloads:
+            await workload.urn.future()
+            # The SDK makes the outputs of a failed resource unknown; in preview they may be so for other reasons.
+            if not pulumi.runtime.is_dry_run() and not await workload.metadata.is_known():
+                failed.append(workload)
+        return failed[0] if failed else workloads[0]
+
+    return pulumi.Output.from_input(asyncio.ensure_future(gate()))

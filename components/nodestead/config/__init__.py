@@ -1,0 +1,1 @@
+"""Config models: what a user may write, with every default and every rule."""

@@ -1,0 +1,176 @@
+"""What the pods of a set look like: image, container, pod, service account, probes, rollout."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from nodestead.config.base import Deferred, Model, Problem, many
+from nodestead.config.fragments import Fragment
+from nodestead.config.scalars import DnsName, Duration, LateName, LateText, Percentage, Port
+
+__all__ = [
+    "Container",
+    "Disruption",
+    "EnvFrom",
+    "EnvValue",
+    "ExtraPort",
+    "Image",
+    "KeyRef",
+    "Pod",
+    "Probes",
+    "Rollout",
+    "ServiceAccount",
+]
+
+Labels = dict[str, str]
+_ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+class Image(Model):
+    """A container image, pinned by tag, digest or both."""
+
+    repository: LateText | None = Field(default=None, description="Registry and name, as in docker.io/codexstorage/nim-codex.")
+    tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", description="Version of the image.")
+    digest: str | None = Field(
+        default=None, pattern=r"^sha256:[0-9a-f]{64}$", description="Content that the tag must still have."
+    )
+    pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    pull_secrets: tuple[DnsName, ...] = many(description="Names of Secrets with registry credentials.")
+    allow_moving_tag: bool = Field(default=False, description="Accept a tag that moves (latest, stable) without a digest.")
+
+    def problems(self) -> Iterator[Problem]:
+        """A tag that moves may bring another flavour with another env prefix overnight."""
+        if self.tag in ("latest", "stable", "main", "master") and self.digest is None and not self.allow_moving_tag:
+            yield Problem(
+                ["tag"],
+                f"{self.tag} moves to another version without notice; pin a version or a digest, or set allowMovingTag: true",
+            )
+
+
+class KeyRef(Model):
+    """One entry of a Secret or ConfigMap of the same namespace."""
+
+    name: LateName = Field(description="Name of the Secret or ConfigMap.")
+    key: str = Field(pattern=r"^[-._a-zA-Z0-9]{1,253}$", description="Key of the entry.")
+
+
+class EnvFrom(Model):
+    """An environment variable from a Secret or a ConfigMap."""
+
+    secret: KeyRef | None = None
+    config_map: KeyRef | None = None
+
+    def problems(self) -> Iterator[Problem]:
+        """One source, not two and not none."""
+        if (self.secret is None) == (self.config_map is None):
+            yield Problem([], "an environment variable has one source; give either secret or configMap")
+
+
+EnvValue = str | Deferred | EnvFrom
+
+
+class ExtraPort(Model):
+    """A port of the container beside those of the software; `service: true` puts it on the node's Service."""
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?$", description="At most 15 characters.")
+    port: Port
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    service: bool = True
+
+
+class Probes(Model):
+    """Probes of the node. Each can be replaced by a probe of the Kubernetes API."""
+
+    startup_timeout: Duration = Field(
+        default="3h",
+        description="How long the first answer may take; the API starts last, after a sync of the Ethereum provider.",
+    )
+    startup: Annotated[dict[str, Any], Fragment("Probe")] | None = None
+    readiness: Annotated[dict[str, Any], Fragment("Probe")] | None = None
+    liveness: Annotated[dict[str, Any], Fragment("Probe")] | None = None
+
+
+class Container(Model):
+    """The node's container."""
+
+    command: tuple[str, ...] = many(
+        description="Replaces the start script; the address and bootstrap that it adds are then yours to add."
+    )
+    args: tuple[str, ...] = many(description="Arguments after those that the software needs.")
+    env: dict[Annotated[str, Field(pattern=_ENV_NAME)], LateText | EnvFrom] = Field(
+        default_factory=dict, description="Environment: a text, or an entry of a Secret or ConfigMap."
+    )
+    env_from: tuple[Annotated[dict[str, Any], Fragment("EnvFromSource")], ...] = many()
+    resources: Annotated[dict[str, Any], Fragment("ResourceRequirements")] = Field(
+        default={"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}},
+        description="Requests and limits. No CPU limit by default: it would throttle the one main loop, and so the probes.",
+    )
+    security_context: Annotated[dict[str, Any], Fragment("SecurityContext")] = Field(
+        default_factory=dict, description="Merged over the restricted default."
+    )
+    lifecycle: Annotated[dict[str, Any], Fragment("Lifecycle")] | None = None
+    volume_mounts: tuple[Annotated[dict[str, Any], Fragment("VolumeMount")], ...] = many()
+    ports: tuple[ExtraPort, ...] = many()
+    probes: Probes = Probes()
+
+
+class Pod(Model):
+    """What surrounds the node's container."""
+
+    labels: Labels = Field(default_factory=dict)
+    annotations: Labels = Field(default_factory=dict)
+    security_context: Annotated[dict[str, Any], Fragment("PodSecurityContext")] = Field(
+        default_factory=dict,
+        description="Merged over the default: user, group and fsGroup 1000, no root, RuntimeDefault seccomp.",
+    )
+    node_selector: Labels = Field(default_factory=dict)
+    tolerations: tuple[Annotated[dict[str, Any], Fragment("Toleration")], ...] = many()
+    affinity: Annotated[dict[str, Any], Fragment("Affinity")] | None = None
+    topology_spread: tuple[Annotated[dict[str, Any], Fragment("TopologySpreadConstraint")], ...] | None = Field(
+        default=None,
+        strict=False,
+        description="Replaces the default, which spreads the nodes of the set over hosts where it can.",
+    )
+    priority_class_name: LateName | None = None
+    runtime_class_name: LateName | None = None
+    termination_grace_period: Duration = Field(default="120s", description="Time to close the database before the kill.")
+    init_containers: tuple[Annotated[dict[str, Any], Fragment("Container")], ...] = many()
+    extra_containers: tuple[Annotated[dict[str, Any], Fragment("Container")], ...] = many()
+    volumes: tuple[Annotated[dict[str, Any], Fragment("Volume")], ...] = many()
+    host_aliases: tuple[Annotated[dict[str, Any], Fragment("HostAlias")], ...] = many()
+    dns_config: Annotated[dict[str, Any], Fragment("PodDNSConfig")] | None = None
+
+
+class ServiceAccount(Model):
+    """The account that the pods run as, and what it may do."""
+
+    create: bool = True
+    name: LateName | None = Field(default=None, description="Name; with create false an existing account.")
+    annotations: Labels = Field(default_factory=dict, description="For example for a cloud's workload identity.")
+    rules: tuple[Annotated[dict[str, Any], Fragment("PolicyRule")], ...] = many(description="Rules of a Role in the namespace.")
+    cluster_rules: tuple[Annotated[dict[str, Any], Fragment("PolicyRule")], ...] = many(description="Rules of a ClusterRole.")
+    automount_token: bool | None = Field(
+        default=None, description="Mount the token; by default only where rules or the software need it."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """An account that is not made needs a name."""
+        if not self.create and self.name is None:
+            yield Problem(["name"], "is required with create: false; name the account that is there")
+
+
+class Rollout(Model):
+    """How a change reaches the nodes: in batches, each of which waits until the one before is ready."""
+
+    max_unavailable: Percentage = Field(
+        default="25%", description="Nodes of one batch: a count, or a percentage rounded down, at least one."
+    )
+    timeout: Duration = Field(default="10m", description="How long a node may take to become ready before the update fails.")
+
+
+class Disruption(Model):
+    """PodDisruptionBudget of the set: how many nodes a drain may take at once."""
+
+    enabled: bool = True
+    max_unavailable: Percentage = Field(default=1, description="A count or a percentage of the nodes.")

@@ -1,0 +1,291 @@
+"""Scalar types with their rules: what a value must look like, in words that say what to do."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+from nodestead.config.base import Deferred, looks_secret
+
+__all__ = [
+    "SECURE",
+    "Cron",
+    "DnsLabel",
+    "DnsName",
+    "Duration",
+    "EthAddress",
+    "IpAddress",
+    "LateIpAddress",
+    "LateName",
+    "LateText",
+    "Multiaddress",
+    "NumberedKeys",
+    "Percentage",
+    "Port",
+    "Quantity",
+    "SecretText",
+    "SecurePlaceholder",
+    "Spr",
+    "Url",
+    "duration_seconds",
+    "quantity_bytes",
+]
+
+
+class SecurePlaceholder:
+    """What stands for a `secure:` value of a stack file where nothing may decrypt it (render, diff)."""
+
+    def __repr__(self) -> str:
+        """The text that a rendered object shows."""
+        return "[secure]"
+
+
+SECURE = SecurePlaceholder()
+
+
+class _Rule:
+    """A text with a rule; `late` also takes a value of another resource, which is checked when it is known."""
+
+    def __init__(self, check: Callable[[str], str], *, late: bool = False, schema: dict[str, Any] | None = None) -> None:
+        self.check = check
+        self.late = late
+        self.schema = schema or {}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        checked = core_schema.no_info_after_validator_function(self.check, core_schema.str_schema(strict=True))
+        if not self.late:
+            return checked
+        return core_schema.no_info_wrap_validator_function(_pass_deferred, checked)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", **self.schema}
+
+
+def _pass_deferred(value: Any, handler: Callable[[Any], Any]) -> Any:
+    return value if isinstance(value, Deferred) else handler(value)
+
+
+def _shown(value: str) -> str:
+    return "the value" if looks_secret(value) or len(value) > 80 else repr(value)
+
+
+def _pattern(pattern: str, rule: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"{_shown(value)} is refused; {rule}")
+        return value
+
+    return check
+
+
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E|m)?")
+_FACTORS = (
+    {"": 1, "m": Decimal("0.001")}
+    | {unit: 1000**power for power, unit in enumerate(("k", "M", "G", "T", "P", "E"), start=1)}
+    | {f"{unit}i": 1024**power for power, unit in enumerate(("K", "M", "G", "T", "P", "E"), start=1)}
+)
+
+
+def quantity_bytes(quantity: str) -> int:
+    """Bytes of a Kubernetes quantity (20Gi, 500M), rounded down; ValueError where it is none."""
+    match = _QUANTITY.fullmatch(quantity)
+    if match is None:
+        raise ValueError(f"{_shown(quantity)} is not a Kubernetes quantity; write a number and a unit, as in 20Gi, 500M or 250m")
+    return int(Decimal(match[1]) * _FACTORS[match[2] or ""])
+
+
+def _quantity(value: str) -> str:
+    quantity_bytes(value)
+    return value
+
+
+_DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_SECONDS = (604_800, 86_400, 3_600, 60, 1)
+
+
+def duration_seconds(duration: str) -> int:
+    """Seconds of a duration such as 90s, 10m or 1h30m (units w, d, h, m, s); ValueError where it is none."""
+    match = _DURATION.fullmatch(duration)
+    if match is None or not duration:
+        raise ValueError(f"{_shown(duration)} is not a duration; write whole numbers with w, d, h, m or s, as in 90s or 1h30m")
+    return sum(int(part) * factor for part, factor in zip(match.groups(), _SECONDS, strict=True) if part)
+
+
+def _duration(value: str) -> str:
+    duration_seconds(value)
+    return value
+
+
+def _ip(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError(
+            f"{_shown(value)} is not an IP address; peers dial addresses, a host name or an empty text cannot be announced"
+        ) from None
+    return value
+
+
+_CRON_FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_CRON_NAMES = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)\b", re.IGNORECASE)
+
+
+def _cron(value: str) -> str:
+    remedy = "write five fields, as in '30 3 * * 1', or @hourly, @daily, @weekly, @monthly"
+    if value in ("@hourly", "@daily", "@weekly", "@monthly", "@yearly"):
+        return value
+    fields = value.split()
+    if len(fields) != len(_CRON_FIELDS):
+        raise ValueError(f"{_shown(value)} is not a cron schedule; {remedy}")
+    for field, (low, high) in zip(fields, _CRON_FIELDS, strict=True):
+        for part in field.split(","):
+            match = re.fullmatch(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?", _CRON_NAMES.sub(str(low), part))
+            numbers = [int(n) for n in match.groups()[:2] if n] if match else []
+            if match is None or any(not low <= n <= high for n in numbers) or match[3] == "0":
+                raise ValueError(f"{_shown(value)} is not a cron schedule: {part} does not fit {low}-{high}; {remedy}")
+    return value
+
+
+_MULTIADDRESS = re.compile(
+    r"(?:/ip4/[^/]+|/ip6/[^/]+|/dns(?:4|6|addr)?/[A-Za-z0-9.-]+)/(?:tcp|udp)/(\d+)(?:/quic-v1|/ws)?(?:/p2p/[A-Za-z0-9]+)?"
+)
+
+
+def _multiaddress(value: str) -> str:
+    match = _MULTIADDRESS.fullmatch(value)
+    parts = value.split("/")
+    if match is None or int(match[1]) > 65535 or (parts[1] in ("ip4", "ip6") and not _is_ip(parts[2], int(parts[1][2]))):
+        raise ValueError(f"{_shown(value)} is not a multiaddress; write it as /ip4/203.0.113.7/tcp/8070")
+    return value
+
+
+def _is_ip(text: str, version: int) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == version
+    except ValueError:
+        return False
+
+
+def _url(value: str) -> str:
+    # A URL may carry a token in any part, so it is never repeated.
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound or re.search(r"\s", value):
+        raise ValueError("the value is not a URL; write it with scheme and host, as in https://rpc.example.org/path")
+    return value
+
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LABEL_RULE = "a name has 1 to 63 lower-case letters, digits and hyphens, and starts and ends with a letter or digit"
+_NAME = rf"{_LABEL}(?:\.{_LABEL})*"
+_NAME_RULE = "a name has lower-case letters, digits, hyphens and dots, and starts and ends with a letter or digit"
+
+DnsLabel = Annotated[str, _Rule(_pattern(_LABEL, _LABEL_RULE), schema={"pattern": f"^{_LABEL}$"})]
+DnsName = Annotated[str, _Rule(_pattern(_NAME, _NAME_RULE), schema={"pattern": f"^{_NAME}$", "maxLength": 253})]
+LateName = Annotated[str | Deferred, _Rule(_pattern(_NAME, _NAME_RULE), late=True)]
+LateText = Annotated[str | Deferred, _Rule(_pattern(r"\S(?:.*\S)?", "write a text that is not empty"), late=True)]
+Quantity = Annotated[str, _Rule(_quantity, schema={"pattern": f"^{_QUANTITY.pattern}$"})]
+Duration = Annotated[str, _Rule(_duration, schema={"pattern": f"^{_DURATION.pattern}$"})]
+Cron = Annotated[str, _Rule(_cron)]
+IpAddress = Annotated[str, _Rule(_ip)]
+LateIpAddress = Annotated[str | Deferred, _Rule(_ip, late=True)]
+Multiaddress = Annotated[str, _Rule(_multiaddress)]
+Url = Annotated[str | Deferred, _Rule(_url, late=True, schema={"format": "uri"})]
+EthAddress = Annotated[
+    str, _Rule(_pattern(r"0x[0-9a-fA-F]{40}", "an Ethereum address is 0x and 40 hexadecimal digits; write it in quotes"))
+]
+# A signed peer record: base64url of a protobuf whose first field is the public key (libp2p RFC 0003).
+Spr = Annotated[
+    str, _Rule(_pattern(r"spr:[A-Za-z0-9_-]{60,}={0,2}", "an SPR is spr: and its base64url text, as GET /spr gives it"))
+]
+
+
+def _port(value: int) -> int:
+    if not 1 <= value <= 65535:
+        raise ValueError(f"{value} is not a port; write a number from 1 to 65535")
+    return value
+
+
+class _IntRule(_Rule):
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(_port, core_schema.int_schema(strict=True))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "integer", "minimum": 1, "maximum": 65535}
+
+
+Port = Annotated[int, _IntRule(str)]
+
+
+def _percentage(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("the value has the wrong type; write a count (2) or a percentage ('25%')")
+    if isinstance(value, str) and not re.fullmatch(r"(?:[1-9]\d?|100)%", value):
+        raise ValueError(f"{_shown(value)} is refused; write a percentage from 1% to 100%, or a count without quotes")
+    if isinstance(value, int) and value < 1:
+        raise ValueError(f"{value} is refused; at least one node at a time must roll, write 1 or more")
+    return value
+
+
+class _PercentageRule(_Rule):
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_percentage)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^([1-9][0-9]?|100)%$"}]}
+
+
+Percentage = Annotated[int | str, _PercentageRule(str)]
+
+
+def _secret(value: Any) -> Any:
+    if isinstance(value, SecretStr | SecurePlaceholder | Deferred):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("the value has the wrong type; write a text, or secure: as `pulumi config set --secret` does")
+    if not value:
+        raise ValueError("the value is empty; give the secret or leave the key out")
+    return SecretStr(value)
+
+
+class _SecretRule(_Rule):
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_secret)
+
+
+def _text_keys(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    # YAML reads a node's number as an integer key, JSON as a text.
+    return {str(k) if isinstance(k, int) and not isinstance(k, bool) else k: v for k, v in cast("dict[Any, Any]", value).items()}
+
+
+NumberedKeys = BeforeValidator(_text_keys)
+
+SecretText = Annotated[
+    SecretStr | SecurePlaceholder | Deferred,
+    _SecretRule(str),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": {"secure": {"type": "string"}},
+                    "required": ["secure"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]

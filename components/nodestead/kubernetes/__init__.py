@@ -1,0 +1,1 @@
+"""Builders of manifests: plain dicts as `kubectl get -o yaml` shows them."""

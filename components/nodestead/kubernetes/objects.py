@@ -1,0 +1,133 @@
+"""What a builder returns: manifests, values known only at deploy time, and the plan of a set of nodes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from pydantic import SecretStr
+
+from nodestead.config.base import Deferred
+
+__all__ = ["Address", "Late", "Manifest", "NodePlan", "PasswordHash", "Plan", "Ref", "Seed", "is_kept", "late_refs"]
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as `kubectl get -o yaml` shows it; leaves may be `Late` or a `Deferred` of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """The 32 random bytes of a set, as 64 hexadecimal digits; secret."""
+
+    set_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordHash:
+    """The bcrypt hash of a set's generated API password; secret."""
+
+    set_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The `status.loadBalancer.ingress` list of a Service of the same set."""
+
+    service: str
+
+
+Ref = Seed | PasswordHash | Address | Deferred | SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A leaf of a manifest that is known only at deploy time.
+
+    Attributes:
+        refs: What `make` needs, in the order of its arguments.
+        make: A pure function from the values of refs to the leaf.
+        stand_in: What a rendering shows in its place: equal for equal config, never a secret, never a
+            value that a node would take for a key.
+    """
+
+    refs: tuple[Ref, ...]
+    make: Callable[..., Any]
+    stand_in: Any
+
+    @classmethod
+    def of(cls, ref: Ref, make: Callable[[Any], Any], stand_in: Any) -> "Late":
+        """A leaf that needs one thing."""
+        return cls((ref,), make, stand_in)
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """The objects of one node, in the order in which they have to be there.
+
+    Attributes:
+        name: The name of the node, which is that of its workload.
+        ordinal: Its number in the set; None for a bootstrap node.
+        manifests: Services, claim, key Secret and whatever the pod reads; the workload last.
+        outputs: What users ask of a node: plain leaves, `Late` or `Deferred`.
+    """
+
+    name: str
+    ordinal: int | None
+    manifests: list[Manifest]
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All objects of one set of nodes.
+
+    Attributes:
+        name: The name of the set; the prefix of all its objects.
+        namespace: The namespace of its objects.
+        shared: Objects that belong to no single node; they come before every node.
+        nodes: Makes the nodes anew on each call, one by one, so that ten thousand need no memory.
+        waves: Names of nodes in the order of a rollout; each wave waits until the one before is ready.
+        timeout_seconds: How long a node of a wave may take to become ready.
+        unchangeable: What may not change under kept data, by its path in the config.
+        needs_seed: Whether keys come from a seed.
+        given_seed: A seed restored from its backup; None where one is generated.
+        needs_password: Whether an API password is generated.
+        outputs: What users ask of the set; like those of the nodes public, but for the password.
+    """
+
+    name: str
+    namespace: str | Deferred
+    shared: list[Manifest]
+    nodes: Callable[[], Iterator[NodePlan]]
+    waves: list[list[str]]
+    timeout_seconds: int
+    unchangeable: dict[str, Any]
+    needs_seed: bool = False
+    given_seed: SecretStr | Deferred | None = None
+    needs_password: bool = False
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def manifests(self) -> Iterator[Manifest]:
+        """All manifests, shared ones first, then node by node."""
+        yield from self.shared
+        for node in self.nodes():
+            yield from node.manifests
+
+
+def is_kept(manifest: Manifest) -> bool:
+    """Tells whether an object outlives its stack: claims, key Secrets and namespaces are adopted, never deleted."""
+    annotations: dict[str, str] = manifest["metadata"].get("annotations") or {}
+    return annotations.get("pulumi.com/patchForce") == "true"
+
+
+def late_refs(value: Any) -> Iterator[Ref]:
+    """Everything that the deploy-time leaves below a value need."""
+    if isinstance(value, Late):
+        yield from value.refs
+    elif isinstance(value, dict):
+        for item in cast("dict[str, Any]", value).values():
+            yield from late_refs(item)
+    elif isinstance(value, list | tuple):
+        for item in cast("list[Any]", value):
+            yield from late_refs(item)
+    elif isinstance(value, Deferred):
+        yield value

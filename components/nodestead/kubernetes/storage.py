@@ -1,0 +1,33 @@
+"""Claims for data that outlives its workload."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nodestead.config.base import Deferred
+from nodestead.config.persistence import VolumeData
+from nodestead.kubernetes.metadata import KEPT, manifest
+from nodestead.kubernetes.objects import Manifest
+
+__all__ = ["claim", "claim_spec"]
+
+
+def claim_spec(volume: VolumeData, size: str) -> dict[str, Any]:
+    """The spec of a claim."""
+    spec: dict[str, Any] = {
+        "accessModes": list(volume.access_modes),
+        "resources": {"requests": {"storage": size}},
+    }
+    if volume.storage_class is not None:
+        spec["storageClassName"] = volume.storage_class
+    if volume.selector is not None:
+        spec["selector"] = volume.selector
+    if volume.from_snapshot is not None:
+        spec["dataSource"] = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": volume.from_snapshot}
+    return spec
+
+
+def claim(name: str, namespace: str | Deferred, labels: Mapping[str, str], volume: VolumeData, size: str) -> Manifest:
+    """A claim that is made or adopted, and never deleted with its stack."""
+    return manifest(
+        "PersistentVolumeClaim", "v1", name, namespace, labels, {**volume.annotations, **KEPT}, spec=claim_spec(volume, size)
+    )

@@ -1,0 +1,1 @@
+"""From the config of a set to all of its objects."""

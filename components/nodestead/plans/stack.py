@@ -1,0 +1,145 @@
+"""A whole stack: its config, the rules between its sets, and all of its objects."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from nodestead.config.base import ConfigError, Deferred, Model, Problem
+from nodestead.config.exposure import HostPortExposure, LoadBalancerExposure
+from nodestead.config.scalars import DnsLabel
+from nodestead.config.stack import Cluster, Namespace
+from nodestead.kubernetes.metadata import KEPT, manifest
+from nodestead.kubernetes.objects import Manifest, Plan
+from nodestead.plans.storage_args import StorageNodeGroupArgs
+from nodestead.plans.storage_node_group import plan_storage_node_group
+from nodestead.plans.storage_parts import SecretKeys
+from nodestead.plans.storage_rules import name_problems, taken_ports
+
+__all__ = ["StackConfig", "StackPlan", "identity", "plan_stack"]
+
+
+class StackConfig(Model):
+    """Everything under `nodestead:` in a stack's file, one object for each concern."""
+
+    namespace: Namespace
+    cluster: Cluster = Cluster()
+    storage_node_groups: dict[DnsLabel, StorageNodeGroupArgs] = Field(
+        default_factory=dict, description="Groups of storage nodes by name."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """The rules between the sets of a stack."""
+        for name, group in self.storage_node_groups.items():
+            for problem in name_problems(name, group):
+                yield Problem(["storageNodeGroups", name, *problem.path], problem.message)
+            if (
+                isinstance(group.exposure, HostPortExposure)
+                and self.namespace.create
+                and self.namespace.pod_security != "privileged"
+            ):
+                yield Problem(
+                    ["namespace", "podSecurity"],
+                    f"{self.namespace.pod_security} refuses the host ports of storageNodeGroups.{name}; set privileged,"
+                    " or expose by nodePort or loadBalancer",
+                )
+        yield from self._port_clashes()
+        yield from self._shared_addresses()
+        yield from self._shared_keys()
+
+    def _port_clashes(self) -> Iterator[Problem]:
+        owners: dict[tuple[str, int], tuple[str, str]] = {}
+        told: set[tuple[str, str]] = set()
+        for name, group in self.storage_node_groups.items():
+            for protocol, port, node, field in taken_ports(group):
+                other, other_node = owners.setdefault((protocol, port), (name, node))
+                if other == name or (other, name) in told:
+                    continue
+                told.add((other, name))
+                yield Problem(
+                    ["storageNodeGroups", name, "exposure", field],
+                    f"{protocol} port {port} of node {node} is that of node {other_node} of storageNodeGroups.{other}; ports are"
+                    " the whole cluster's, move one of the ranges",
+                )
+
+    def _shared_addresses(self) -> Iterator[Problem]:
+        owners: dict[str, str] = {}
+        for name, group in self.storage_node_groups.items():
+            if not isinstance(group.exposure, LoadBalancerExposure):
+                continue
+            for node, address in group.exposure.load_balancer_ips.items():
+                other = owners.setdefault(address, name)
+                if other != name:
+                    yield Problem(
+                        ["storageNodeGroups", name, "exposure", "loadBalancerIPs", node],
+                        f"{address} is that of a load balancer of storageNodeGroups.{other}; give each its own",
+                    )
+
+    def _shared_keys(self) -> Iterator[Problem]:
+        owners: dict[tuple[str, str], str] = {}
+        for name, group in self.storage_node_groups.items():
+            keys = group.keys
+            if not isinstance(keys, SecretKeys) or not isinstance(keys.name, str):
+                continue
+            other = owners.setdefault((keys.name, keys.key), name)
+            if other != name:
+                yield Problem(
+                    ["storageNodeGroups", name, "keys"],
+                    f"names the keys of storageNodeGroups.{other}: two nodes would sign with one key; use another Secret",
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """All objects of a stack: the namespace, then set by set."""
+
+    shared: list[Manifest]
+    sets: list[Plan]
+
+    def manifests(self) -> Iterator[Manifest]:
+        """All manifests in a stable order."""
+        yield from self.shared
+        for one in self.sets:
+            yield from one.manifests()
+
+
+def plan_stack(config: StackConfig, namespace: str | Deferred | None = None) -> StackPlan:
+    """The objects of a whole stack.
+
+    Args:
+        config: Its config.
+        namespace: The namespace as another resource gives it; by default its plain name.
+
+    Raises:
+        ConfigError: where two objects would have one name, or a set's plan is refused.
+    """
+    where = config.namespace.name if namespace is None else namespace
+    shared = [namespace_manifest(config.namespace)] if config.namespace.create else []
+    plan = StackPlan(shared, [plan_storage_node_group(name, args, where) for name, args in config.storage_node_groups.items()])
+    # Names of two sets can only meet where one set's name begins with the other's.
+    if any(other.startswith(f"{name}-") for name in config.storage_node_groups for other in config.storage_node_groups):
+        _refuse_doubles(plan)
+    return plan
+
+
+def namespace_manifest(namespace: Namespace) -> Manifest:
+    """The namespace, made or adopted, and never deleted with its stack."""
+    labels = {
+        **namespace.labels,
+        "app.kubernetes.io/managed-by": "nodestead",
+        "pod-security.kubernetes.io/enforce": namespace.pod_security,
+    }
+    return manifest("Namespace", "v1", namespace.name, None, labels, KEPT)
+
+
+def identity(one: Manifest) -> tuple[str, str, str]:
+    """What no two objects of a stack may share: kind, namespace and name."""
+    metadata = one["metadata"]
+    return one["kind"], str(metadata.get("namespace", "")), str(metadata["name"])
+
+
+def _refuse_doubles(plan: StackPlan) -> None:
+    doubles = [key for key, count in Counter(map(identity, plan.manifests())).items() if count > 1]
+    if doubles:
+        raise ConfigError([f"storageNodeGroups: two sets make {kind} {name}; rename one of them" for kind, _, name in doubles])

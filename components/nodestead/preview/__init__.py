@@ -1,0 +1,1 @@
+"""Looks at stacks and at their nodes; changes no stack. Nothing here imports Pulumi."""

@@ -1,0 +1,279 @@
+"""The command `nodestead`: looks at stacks without changing any.
+
+Every sub-command imports what it needs when it runs, so that each starts fast.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from nodestead.plans.stack import StackConfig
+    from nodestead.preview.check import Answer
+    from nodestead.preview.kubectl import Kubectl
+    from nodestead.preview.render import Identity
+
+__all__ = ["main"]
+
+OK, FOUND, REFUSED = 0, 1, 2
+
+_CODES = "exit codes: 0 all is well; 1 something was found; 2 a wrong command, a refused config or a cluster that does not answer"
+T = TypeVar("T")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        argv: Its arguments; those of the process where none are given.
+
+    Returns:
+        0 where all is well, 1 where something was found, 2 where the command or a config is refused.
+    """
+    args = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return run(args)
+    except BrokenPipeError:
+        # The reader has seen enough, as in `nodestead render | head`; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return _refused("interrupted")
+    except _refusals() as error:
+        return _refused(str(error))
+
+
+def _refused(message: str) -> int:
+    sys.stderr.write(f"nodestead: {message}\n")
+    return REFUSED
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What is said in plain words; anything else is a fault of ours and keeps its traceback."""
+    from nodestead.config.base import ConfigError
+    from nodestead.preview.check_job import CheckJobError
+    from nodestead.preview.kubectl import KubectlError
+    from nodestead.preview.render import RenderError
+    from nodestead.preview.stack_file import StackFileError
+
+    return ConfigError, StackFileError, RenderError, KubectlError, CheckJobError, OSError
+
+
+# ---- render
+
+
+def _render(args: argparse.Namespace) -> int:
+    from nodestead.preview.folder import file_names, write_folder
+    from nodestead.preview.render import identity, render_stack
+    from nodestead.preview.yaml_text import yaml_text
+
+    # Nothing is written before all is made: half a rendering would be applied as if it were whole.
+    identities: list[Identity] = []
+    texts: list[str] = []
+    for manifest in _counted(render_stack(args.stack, args.dir), "objects made"):
+        identities.append(identity(manifest))
+        texts.append(yaml_text(manifest))
+    if args.out is None:
+        sys.stdout.write("---\n".join(texts))
+    else:
+        write_folder(args.out, zip(file_names(identities), texts, strict=True))
+        sys.stderr.write(f"{len(texts)} objects of the stack {args.stack} are in {args.out}\n")
+    return OK
+
+
+# ---- schema
+
+
+def _schema(args: argparse.Namespace) -> int:
+    from nodestead.preview.schema import stack_schema_text
+
+    text = stack_schema_text()
+    if args.out is None:
+        sys.stdout.write(text)
+        return OK
+    if not args.check:
+        args.out.write_text(text, encoding="utf-8")
+        return OK
+    if args.out.is_file() and args.out.read_text(encoding="utf-8") == text:
+        return OK
+    sys.stderr.write(f"nodestead: {args.out} is not the schema of this version; run nodestead schema --out {args.out}\n")
+    return FOUND
+
+
+# ---- check
+
+
+def _check(args: argparse.Namespace) -> int:
+    from nodestead.config.scalars import duration_seconds
+    from nodestead.plans.stack import plan_stack
+    from nodestead.preview.check import ANSWER_SECONDS, ask_all, report, targets
+    from nodestead.preview.check_job import answers_of_log, check_job, run_check_job
+    from nodestead.preview.render import read_config
+    from nodestead.preview.stack_file import read_stack
+
+    try:
+        seconds = duration_seconds(args.timeout)
+    except ValueError as error:
+        return _refused(f"--timeout: {error}")
+    config = read_config(read_stack(args.stack, args.dir))
+    kubectl = _kubectl(args, config)
+    sets = [(plan, list(targets(plan))) for plan in plan_stack(config).sets]
+    answers: list[Answer] = []
+    if args.job:
+        for plan, asked in sets:
+            running = [target for target in asked if not target.disabled]
+            log = ""
+            if running:
+                job = check_job(plan, running, answer_seconds=min(ANSWER_SECONDS, seconds), deadline_seconds=seconds + 30)
+                log = run_check_job(job, kubectl, seconds)
+            answers += answers_of_log(log, asked)
+    else:
+        answers = ask_all([target for _, asked in sets for target in asked], kubectl, seconds, _counter("nodes asked"))
+    if not answers:
+        return _refused(f"the stack {args.stack} has no node with an API")
+    sys.stdout.write(report(answers))
+    if all(answer.problem is None for answer in answers):
+        return OK
+    if not args.job:
+        sys.stderr.write(
+            "nodestead: a NetworkPolicy can shut out the API server, through which nodes were asked; --job asks from inside\n"
+        )
+    return FOUND
+
+
+# ---- data
+
+
+def _data(args: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from nodestead.preview.kept import delete_line, held_by, kept_objects, kept_table
+    from nodestead.preview.render import render_stack
+    from nodestead.preview.stack_file import stack_names
+
+    stacks: list[str] = args.stack or stack_names(args.dir)
+    if not stacks:
+        return _refused(f"{args.dir}: no stack is there to compare the cluster with; give the project's folder with --dir")
+    held = held_by(*(_counted(render_stack(name, args.dir), f"objects of {name}") for name in stacks))
+    kubectl = _kubectl(args)
+    found = sorted(
+        (kept for kept in kept_objects(kubectl, args.namespace) if not held.holds(kept)),
+        key=lambda k: (k.namespace, k.kind, k.name),
+    )
+    compared = f"the stack{'s' * (len(stacks) > 1)} {', '.join(stacks)}"
+    if not found:
+        sys.stdout.write(f"{compared} of this folder: every claim and key Secret in the cluster is held\n")
+        return OK
+    sys.stdout.write(
+        f"Not held by {compared} of this folder. What other folders or projects hold looks the same: look before you delete.\n\n"
+        f"{kept_table(found, datetime.now(UTC))}\n"
+        "Each of these lines deletes data for good:\n\n"
+    )
+    sys.stdout.writelines(f"{delete_line(kept, kubectl)}\n" for kept in found)
+    return OK
+
+
+# ---- what sub-commands share
+
+
+def _kubectl(args: argparse.Namespace, config: "StackConfig | None" = None) -> "Kubectl":
+    """The cluster that the options name, else the stack's own, else kubectl's current one."""
+    from nodestead.preview.kubectl import Kubectl
+
+    context, kubeconfig = (config.cluster.context, config.cluster.kubeconfig) if config is not None else (None, None)
+    file = args.kubeconfig or kubeconfig
+    return Kubectl(args.context or context, str(Path(file).expanduser()) if file is not None else None)
+
+
+def _counted(items: Iterable[T], what: str) -> Iterator[T]:
+    """Passes items on and counts them on a terminal."""
+    count = _counter(what)
+    done = 0
+    for done, item in enumerate(items, start=1):
+        if done % 500 == 0:
+            count(done, 0)
+        yield item
+    count(done, done)
+
+
+def _counter(what: str) -> Callable[[int, int], None]:
+    """Shows progress on stderr where that is a terminal, and takes it away at the end."""
+    if not sys.stderr.isatty():
+        return lambda _done, _all: None
+
+    def show(done: int, total: int) -> None:
+        text = "" if done == total else f"{done} of {total} {what}" if total else f"{done} {what}"
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+    return show
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nodestead",
+        description="Shows what stacks make of a cluster and how their nodes are; changes no stack.",
+        epilog=_CODES,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    render = _command(
+        commands, "render", _render, "print all objects of a stack as YAML", "nodestead render --stack prod --out rendered/prod"
+    )
+    render.add_argument("--stack", metavar="NAME", default="dev", help="the stack (dev)")
+    render.add_argument(
+        "--out", metavar="DIR", type=Path, help="write a file for each object; files of an earlier render are removed"
+    )
+
+    schema = _command(
+        commands, "schema", _schema, "print the JSON schema of stack files", "nodestead schema --out stacks/nodestead.schema.json"
+    )
+    schema.add_argument("--out", metavar="FILE", type=Path, help="write it there")
+    schema.add_argument("--check", action="store_true", help="write nothing; exit with 1 where FILE is not current")
+
+    check = _command(
+        commands, "check", _check, "ask every node of a stack whether it serves", "nodestead check prod --context prod --job"
+    )
+    check.add_argument("stack", metavar="STACK", help="the stack")
+    check.add_argument("--job", action="store_true", help="ask from inside the cluster, by a Job that is deleted afterwards")
+    check.add_argument("--timeout", metavar="TIME", default="60s", help="how long all of it may take, as in 90s or 5m (60s)")
+
+    data = _command(
+        commands, "data", _data, "list kept data that no stack holds; deletes nothing", "nodestead data --context prod"
+    )
+    data.add_argument(
+        "--stack", metavar="NAME", action="append", help="compare with this stack only; may be repeated (all of the folder)"
+    )
+    data.add_argument("--namespace", metavar="NAME", help="look there only (all namespaces)")
+
+    for command in (check, data):
+        command.add_argument("--context", metavar="NAME", help="kubectl's context (that of the stack, else the current one)")
+        command.add_argument("--kubeconfig", metavar="FILE", help="kubectl's config file (that of the stack, else kubectl's own)")
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    what: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}.",
+        epilog=f"example: {example}\n\n{_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--dir", metavar="DIR", type=Path, default=Path(), help="the project's folder, or one below it (.)")
+    command.set_defaults(run=run)
+    return command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Data in the cluster that no stack of the project holds any more; nothing here deletes any."""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from nodestead.kubernetes.objects import Manifest
+from nodestead.preview.kubectl import Kubectl
+from nodestead.preview.table import table
+from nodestead.preview.yaml_text import plain
+
+__all__ = ["Held", "KeptObject", "age", "delete_line", "held_by", "kept_objects", "kept_table"]
+
+# Only these fields are asked for: no Secret's content leaves kubectl. A template prints a missing field as <no value>.
+_FIELDS = '{{"\\t"}}'.join(
+    (
+        "{{range .items}}{{.kind}}",
+        "{{.metadata.namespace}}",
+        "{{.metadata.name}}",
+        "{{.metadata.creationTimestamp}}",
+        "{{with .spec}}{{with .resources}}{{with .requests}}{{.storage}}{{end}}{{end}}{{end}}",
+        '{{with .metadata.annotations}}{{index . "pulumi.com/patchForce"}}{{end}}{{"\\n"}}{{end}}',
+    )
+)
+_SHORT = {"PersistentVolumeClaim": "claim", "Secret": "secret"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeptObject:
+    """A claim or a key Secret that is in the cluster.
+
+    Attributes:
+        kind: PersistentVolumeClaim or Secret.
+        size: What a claim asks for; empty for a Secret.
+        created: When it was made, in RFC 3339.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    size: str
+    created: str
+
+
+class Held:
+    """The claims and Secrets that stacks hold."""
+
+    def __init__(self) -> None:
+        self._names: set[tuple[str, str, str]] = set()
+        self._templates: set[tuple[str, str]] = set()
+
+    def add(self, manifests: Iterable[Manifest]) -> None:
+        """Adds the objects of a stack."""
+        for manifest in manifests:
+            kind, metadata = manifest["kind"], manifest["metadata"]
+            namespace = str(plain(metadata.get("namespace", "")))
+            if kind in ("PersistentVolumeClaim", "Secret"):
+                self._names.add((kind, namespace, str(plain(metadata["name"]))))
+            for template in manifest.get("spec", {}).get("volumeClaimTemplates", ()):
+                # Its controller makes a claim for each ordinal; how many there are may be up to an autoscaler.
+                self._templates.add((namespace, f"{template['metadata']['name']}-{metadata['name']}"))
+
+    def holds(self, found: KeptObject) -> bool:
+        """Whether a stack that was added holds an object."""
+        if (found.kind, found.namespace, found.name) in self._names:
+            return True
+        workload = re.sub(r"-\d+$", "", found.name)
+        return found.kind == "PersistentVolumeClaim" and (found.namespace, workload) in self._templates
+
+
+def held_by(*stacks: Iterable[Manifest]) -> Held:
+    """What several stacks hold together."""
+    held = Held()
+    for manifests in stacks:
+        held.add(manifests)
+    return held
+
+
+def kept_objects(kubectl: Kubectl, namespace: str | None = None) -> Iterator[KeptObject]:
+    """Claims and key Secrets of Nodestead, whoever holds them.
+
+    Args:
+        kubectl: The cluster.
+        namespace: Where to look; None for all namespaces.
+
+    Raises:
+        KubectlError: where the cluster does not answer or refuses.
+    """
+    text = kubectl.run(
+        *("get", "persistentvolumeclaims,secrets", *(["--namespace", namespace] if namespace else ["--all-namespaces"])),
+        *("--selector", "app.kubernetes.io/managed-by=nodestead"),
+        *("--output", f"go-template={_FIELDS}"),
+    )
+    for line in text.splitlines():
+        kind, namespace, name, created, size, kept = line.split("\t")
+        # Other Secrets, such as passwords, go with their stack.
+        if kind == "PersistentVolumeClaim" or kept == "true":
+            yield KeptObject(kind, namespace, name, size.replace("<no value>", ""), created)
+
+
+def delete_line(found: KeptObject, kubectl: Kubectl) -> str:
+    """The command that gives an object and its data up."""
+    return shlex.join(["kubectl", *kubectl.flags, "delete", found.kind.lower(), found.name, "--namespace", found.namespace])
+
+
+def age(created: str, now: datetime) -> str:
+    """How old something is: 3d4h, 5h10m or 7m."""
+    minutes = max(0, (now - datetime.fromisoformat(created)) // timedelta(minutes=1))
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    return f"{days}d{hours}h" if days else f"{hours}h{rest}m" if hours else f"{rest}m"
+
+
+def kept_table(found: Iterable[KeptObject], now: datetime) -> str:
+    """A line for each object."""
+    rows = [(f.namespace, _SHORT[f.kind], f.name, f.size or "-", age(f.created, now)) for f in found]
+    return table(("NAMESPACE", "KIND", "NAME", "SIZE", "AGE"), rows)
