@@ -51,8 +51,7 @@ def deploy() -> dict[str, NodeSet]:
 
 def _stack_config() -> StackConfig:
     """Every `nodestead:` key of the stack; `pulumi.Config` would not show the misspelled ones."""
-    values = {**pulumi.runtime.get_config_env(), **runtime_config.CONFIG.get()}
-    own = {key: value for key, value in values.items() if key.startswith(_PREFIX)}
+    own = {key: value for key, value in runtime_config.CONFIG.get().items() if key.startswith(_PREFIX)}
     given = {key.removeprefix(_PREFIX): _decoded(value) for key, value in own.items()}
     return parse(StackConfig, given, show_values=not any(pulumi.runtime.is_config_secret(key) for key in own))
 

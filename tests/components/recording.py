@@ -82,13 +82,16 @@ class Recording:
 class KubernetesMocks(pulumi.runtime.Mocks):
     """Answers as the random and kubernetes providers do: echoes inputs and fills in what they compute."""
 
+    def __init__(self, *, load_balancers: bool = True) -> None:
+        self._load_balancers = load_balancers
+
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         state = dict(cast("dict[str, Any]", args.inputs))
         if args.typ == "random:index/randomBytes:RandomBytes":
             state |= {"hex": SEED}
         elif args.typ == "random:index/randomPassword:RandomPassword":
             state |= {"result": PASSWORD, "bcryptHash": PASSWORD_HASH}
-        elif state.get("kind") == "Service" and state["spec"].get("type") == "LoadBalancer":
+        elif self._load_balancers and state.get("kind") == "Service" and state["spec"].get("type") == "LoadBalancer":
             state |= {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}}
         return f"{args.name}-id", state
 
@@ -99,8 +102,8 @@ class KubernetesMocks(pulumi.runtime.Mocks):
 class _Monitor(mocks.MockMonitor):
     """The mock monitor, which sees the options that `MockResourceArgs` leaves out."""
 
-    def __init__(self, failing: Collection[str] = ()) -> None:
-        super().__init__(KubernetesMocks())
+    def __init__(self, mocked: pulumi.runtime.Mocks, failing: Collection[str]) -> None:
+        super().__init__(mocked)
         self._failing = failing
         self.recording = Recording()
         self._lock = threading.Lock()
@@ -161,6 +164,7 @@ def run(
     secret_keys: tuple[str, ...] = (),
     preview: bool = False,
     failing: Collection[str] = (),
+    load_balancers: bool = True,
     recording: Recording | None = None,
 ) -> Recording:
     """Runs a program under mocks in a fresh runtime, so that each run stands alone.
@@ -171,9 +175,10 @@ def run(
         secret_keys: Keys of it that are marked secret.
         preview: Whether it is a preview.
         failing: Pulumi names of resources that fail, as under --continue-on-error.
+        load_balancers: Whether load balancers get their address.
         recording: Filled also where the program raises.
     """
-    monitor = _Monitor(failing)
+    monitor = _Monitor(KubernetesMocks(load_balancers=load_balancers), failing)
     monitor.recording = recording or monitor.recording
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in (config or {}).items()}
 

@@ -174,7 +174,12 @@ def test_every_alert_says_what_it_means_and_what_to_do() -> None:
         assert set(rule["annotations"]) == {"summary", "description", "runbook"}
         assert "codex in namespace storage" in rule["annotations"]["description"]
         assert rule["labels"] == {"severity": rule["labels"]["severity"], "namespace": "storage", "nodestead_set": "codex"}
-        assert all("{" not in text.replace("{{ $", "").replace("{{{", "{") for text in rule["annotations"].values())
+    assert {name: rule["annotations"]["summary"] for name, rule in found.items()} == {
+        "NodesteadNodeDown": "Node {{ $labels.pod }} is down",
+        "NodesteadNodeMissing": "{{ $value }} of 3 nodes of codex are missing",
+        "NodesteadRestartingOften": "Node {{ $labels.pod }} restarts often",
+        "NodesteadQuotaNearlyFull": "Node {{ $labels.pod }} has filled {{ $value | printf `%.0f` }}% of its quota",
+    }
 
 
 def test_rules_bear_the_labels_by_which_prometheus_picks_them() -> None:

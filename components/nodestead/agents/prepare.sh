@@ -201,7 +201,8 @@ ask_for_record() { # ask_for_record NUMBER URL : its peer record into record.NUM
   curl -fsS -m 5 -H 'Accept: text/plain' "$2" 2>"$scratch/why.$1" | head -c 8192 >"$scratch/answer.$1" || :
   case $(head -c 1 "$scratch/answer.$1" | tr -d '\000') in
   '{') jq -r '.spr // empty' "$scratch/answer.$1" >"$scratch/record.$1" 2>/dev/null || : ;;
-  *) tr -d '\r' <"$scratch/answer.$1" >"$scratch/record.$1" ;;
+  # Nodes end their text without a newline; grep adds it.
+  *) tr -d '\r' <"$scratch/answer.$1" | grep . >"$scratch/record.$1" || : ;;
   esac
   if ! only_records "$scratch/record.$1"; then
     [ -s "$scratch/why.$1" ] || echo 'the answer is not a peer record' >"$scratch/why.$1"

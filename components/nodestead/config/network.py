@@ -1,12 +1,13 @@
 """Who may connect to the nodes of a set from inside the cluster's network."""
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from nodestead.config.base import Model, Problem, many
+from nodestead.config.base import Deferred, Model, Problem, many
 from nodestead.config.fragments import Fragment
 
 __all__ = ["NetworkPolicyConfig"]
@@ -43,30 +44,28 @@ def _peer_problems(peer: Mapping[str, Any]) -> Iterator[Problem]:
         return
     if len(peer) > 1:
         yield Problem(["ipBlock"], "stands alone; write addresses and selectors as two entries of the list")
-    block = peer["ipBlock"]
-    network = _network(block["cidr"])
-    if network is None:
-        yield Problem(
-            ["ipBlock", "cidr"], f"{block['cidr']!r} is not a CIDR; write it as 192.0.2.0/24, a single address with /32"
-        )
-    for index, text in enumerate(block.get("except", ())):
+    cidr, holes = peer["ipBlock"]["cidr"], peer["ipBlock"].get("except", ())
+    network = _network(cidr)
+    if network is None and not isinstance(cidr, Deferred):
+        yield Problem(["ipBlock", "cidr"], f"{cidr!r} is not a CIDR; write it as 192.0.2.0/24, a single address with /32")
+    for index, text in enumerate(holes):
         hole = _network(text)
-        if hole is None:
+        if hole is None and not isinstance(text, Deferred):
             yield Problem(["ipBlock", "except", index], f"{text!r} is not a CIDR; write it as 192.0.2.0/28")
-        elif network is not None and not _is_inside(hole, network):
-            yield Problem(["ipBlock", "except", index], f"{text} is no part of {block['cidr']}; name a smaller block inside it")
+        elif hole is not None and network is not None and not _is_inside(hole, network):
+            yield Problem(["ipBlock", "except", index], f"{text} is no part of {cidr}; name a smaller block inside it")
 
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def _network(text: object) -> _Network | None:
+def _network(text: str | Deferred) -> _Network | None:
     """A block of addresses; None where the text is none, or known only at deploy time."""
     try:
-        return ipaddress.ip_network(str(text)) if "/" in str(text) else None
+        return ipaddress.ip_network(text, strict=False) if isinstance(text, str) and re.search(r"/\d+$", text) else None
     except ValueError:
         return None
 
 
 def _is_inside(hole: _Network, network: _Network) -> bool:
-    return hole.version == network.version and hole.prefixlen > network.prefixlen and hole.network_address in network
+    return hole.prefixlen > network.prefixlen and hole.network_address in network

@@ -127,9 +127,9 @@ def _rules(watched: Watched, config: Monitoring, namespace: str) -> list[dict[st
             config.down_for,
             "critical",
             summary=f"Node {_POD} is down",
-            description=f"The pod of node {_POD} {member} runs, and its metrics gave no answer for {config.down_for}.",
+            description=f"The metrics of node {_POD} {member} gave no answer for {config.down_for}.",
             runbook=f"Read `{kubectl} describe pod {_POD}` and `{kubectl} logs {_POD} --all-containers --previous`."
-            " No restarts and no errors: the main loop is busy, look at the CPU of the node.",
+            " Init containers that wait say for what; no restarts and no errors: the main loop is busy, look at the node's CPU.",
         ),
         _rule(
             "NodesteadNodeMissing",
@@ -137,8 +137,8 @@ def _rules(watched: Watched, config: Monitoring, namespace: str) -> list[dict[st
             half,
             "critical",
             summary=f"{_COUNT} of {watched.nodes} nodes of {watched.name} are missing",
-            description=f"{_COUNT} of the {watched.nodes} nodes {member} that should run had no running pod"
-            f" that Prometheus sees, for {config.down_for}.",
+            description=f"{_COUNT} of the {watched.nodes} nodes {member} that should run had no pod"
+            f" that Prometheus could see, for {config.down_for}.",
             runbook=f"Read `{kubectl} get pods -l app.kubernetes.io/instance={watched.name}`: `describe pod` tells what"
             " a Pending pod waits for (a host, a volume, an init container). If all of them run, Prometheus does not find them:"
             " look at its targets, at the labels by which it picks PodMonitors, and at the NetworkPolicy.",

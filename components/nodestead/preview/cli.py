@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from nodestead import __version__
+
 if TYPE_CHECKING:
     from nodestead.plans.stack import StackConfig
     from nodestead.preview.check import Answer
@@ -91,6 +93,8 @@ def _render(args: argparse.Namespace) -> int:
 def _schema(args: argparse.Namespace) -> int:
     from nodestead.preview.schema import stack_schema_text
 
+    if args.check and args.out is None:
+        return _refused("--check: nothing to compare with; name the file with --out")
     text = stack_schema_text()
     if args.out is None:
         sys.stdout.write(text)
@@ -219,60 +223,48 @@ def _parser() -> argparse.ArgumentParser:
         description="Shows what stacks make of a cluster and how their nodes are; changes no stack.",
         epilog=_CODES,
     )
+    parser.add_argument("--version", action="version", version=f"nodestead {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    render = _command(
-        commands, "render", _render, "print all objects of a stack as YAML", "nodestead render --stack prod --out rendered/prod"
+    def command(name: str, run: Callable[[argparse.Namespace], int], what: str, example: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name,
+            help=what,
+            description=f"{what[0].upper()}{what[1:]}.",
+            epilog=f"example: {example}\n\n{_CODES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        made.set_defaults(run=run)
+        return made
+
+    render = command(
+        "render", _render, "print all objects of a stack as YAML", "nodestead render --stack prod --out rendered/prod"
     )
     render.add_argument("--stack", metavar="NAME", default="dev", help="the stack (dev)")
-    render.add_argument(
-        "--out", metavar="DIR", type=Path, help="write a file for each object; files of an earlier render are removed"
-    )
+    render.add_argument("--out", metavar="DIR", type=Path, help="write a file for each object; files of an earlier render go")
 
-    schema = _command(
-        commands, "schema", _schema, "print the JSON schema of stack files", "nodestead schema --out stacks/nodestead.schema.json"
-    )
+    schema_example = "nodestead schema --out stacks/nodestead.schema.json"
+    schema = command("schema", _schema, "print the JSON schema of stack files", schema_example)
     schema.add_argument("--out", metavar="FILE", type=Path, help="write it there")
     schema.add_argument("--check", action="store_true", help="write nothing; exit with 1 where FILE is not current")
 
-    check = _command(
-        commands, "check", _check, "ask every node of a stack whether it serves", "nodestead check prod --context prod --job"
-    )
+    check = command("check", _check, "ask every node of a stack whether it serves", "nodestead check prod --context prod --job")
     check.add_argument("stack", metavar="STACK", help="the stack")
     check.add_argument("--job", action="store_true", help="ask from inside the cluster, by a Job that is deleted afterwards")
     check.add_argument("--timeout", metavar="TIME", default="60s", help="how long all of it may take, as in 90s or 5m (60s)")
 
-    data = _command(
-        commands, "data", _data, "list kept data that no stack holds; deletes nothing", "nodestead data --context prod"
-    )
+    data = command("data", _data, "list kept data that no stack holds; deletes nothing", "nodestead data --context prod")
     data.add_argument(
-        "--stack", metavar="NAME", action="append", help="compare with this stack only; may be repeated (all of the folder)"
+        "--stack", metavar="NAME", action="append", help="compare with this stack; may be repeated (all of the folder)"
     )
     data.add_argument("--namespace", metavar="NAME", help="look there only (all namespaces)")
 
-    for command in (check, data):
-        command.add_argument("--context", metavar="NAME", help="kubectl's context (that of the stack, else the current one)")
-        command.add_argument("--kubeconfig", metavar="FILE", help="kubectl's config file (that of the stack, else kubectl's own)")
+    for one in (check, data):
+        one.add_argument("--context", metavar="NAME", help="kubectl's context (that of the stack, else the current one)")
+        one.add_argument("--kubeconfig", metavar="FILE", help="kubectl's config file (that of the stack, else kubectl's own)")
+    for one in (render, check, data):
+        one.add_argument("--dir", metavar="DIR", type=Path, default=Path(), help="the project's folder, or one below it (.)")
     return parser
-
-
-def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    what: str,
-    example: str,
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name,
-        help=what,
-        description=f"{what[0].upper()}{what[1:]}.",
-        epilog=f"example: {example}\n\n{_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("--dir", metavar="DIR", type=Path, default=Path(), help="the project's folder, or one below it (.)")
-    command.set_defaults(run=run)
-    return command
 
 
 if __name__ == "__main__":

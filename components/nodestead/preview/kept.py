@@ -14,16 +14,11 @@ from nodestead.preview.yaml_text import plain
 __all__ = ["Held", "KeptObject", "age", "delete_line", "held_by", "kept_objects", "kept_table"]
 
 # Only these fields are asked for: no Secret's content leaves kubectl. A template prints a missing field as <no value>.
-_FIELDS = '{{"\\t"}}'.join(
-    (
-        "{{range .items}}{{.kind}}",
-        "{{.metadata.namespace}}",
-        "{{.metadata.name}}",
-        "{{.metadata.creationTimestamp}}",
-        "{{with .spec}}{{with .resources}}{{with .requests}}{{.storage}}{{end}}{{end}}{{end}}",
-        '{{with .metadata.annotations}}{{index . "pulumi.com/patchForce"}}{{end}}{{"\\n"}}{{end}}',
-    )
-)
+_TAB, _LINE = '{{"\\t"}}', '{{"\\n"}}'
+_SIZE = "{{with .spec}}{{with .resources}}{{with .requests}}{{.storage}}{{end}}{{end}}{{end}}"
+_KEPT = '{{with .metadata.annotations}}{{index . "pulumi.com/patchForce"}}{{end}}'
+_COLUMNS = ("{{.kind}}", "{{.metadata.namespace}}", "{{.metadata.name}}", "{{.metadata.creationTimestamp}}", _SIZE, _KEPT)
+_FIELDS = "{{range .items}}" + _TAB.join(_COLUMNS) + _LINE + "{{end}}"
 _SHORT = {"PersistentVolumeClaim": "claim", "Secret": "secret"}
 
 

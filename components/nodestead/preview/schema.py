@@ -3,14 +3,23 @@
 import json
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from nodestead.plans.stack import StackConfig
 
 __all__ = ["stack_schema", "stack_schema_text"]
 
 
+class _Schema(GenerateJsonSchema):
+    """Leaves out titles that only repeat the key: `Storagenodegroups` for storageNodeGroups."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 # as in pydantic
+        return False
+
+
 def stack_schema() -> dict[str, Any]:
     """The schema (draft 2020-12) of a whole `Pulumi.<stack>.yaml`: keys `nodestead:...` below `config`."""
-    config = StackConfig.model_json_schema(by_alias=True)
+    config = StackConfig.model_json_schema(by_alias=True, schema_generator=_Schema)
     definitions = config.pop("$defs", {})
     properties = {f"nodestead:{key}": value for key, value in config.pop("properties").items()}
     required = [f"nodestead:{key}" for key in config.pop("required", [])]

@@ -18,7 +18,7 @@ from nodestead.kubernetes.objects import Late
 
 __all__ = ["DEFERRED", "SECRET", "plain", "yaml_documents", "yaml_text"]
 
-SECRET = "[secret]"
+SECRET = "[secret]"  # noqa: S105 # what stands in its place
 """Stands for a secret that was given in clear."""
 
 DEFERRED = "[known when deployed]"
@@ -41,12 +41,14 @@ def yaml_text(value: Any) -> str:
     Raises:
         TypeError: where a key is no text, or a leaf is nothing that JSON knows.
     """
-    shown = value if isinstance(value, dict | list) else plain(value)
+    kind: object = value.__class__
+    shown = value if kind is dict or kind is list else plain(value)
+    kind = shown.__class__
     lines: list[str] = []
-    if isinstance(shown, dict) and shown:
-        _mapping(cast("dict[str, Any]", shown), "", "", lines.append)
-    elif isinstance(shown, list) and shown:
-        _sequence(cast("list[Any]", shown), "", "", lines.append)
+    if kind is dict and shown:
+        _mapping(shown, "", "", lines.append)
+    elif kind is list and shown:
+        _sequence(shown, "", "", lines.append)
     else:
         lines.append(f"{_scalar(shown, '')}\n")
     return "".join(lines)
@@ -72,7 +74,7 @@ def _mapping(mapping: dict[str, Any], pad: str, lead: str, write: Any) -> None:
     start = lead
     for key, given in mapping.items():
         value = given
-        kind = type(value)
+        kind: object = value.__class__
         if kind is str:
             text = _one_line(value) if "\n" not in value else _several_lines(value, pad)
             write(f"{start}{_one_line(key)}: {text}\n")
@@ -80,7 +82,7 @@ def _mapping(mapping: dict[str, Any], pad: str, lead: str, write: Any) -> None:
             continue
         if kind is not dict and kind is not list and kind is not int and kind is not bool and value is not None:
             value = plain(value)
-            kind = type(value)
+            kind = value.__class__
         if kind is dict and value:
             write(f"{start}{_one_line(key)}:\n")
             _mapping(value, f"{pad}  ", f"{pad}  ", write)
@@ -95,11 +97,13 @@ def _mapping(mapping: dict[str, Any], pad: str, lead: str, write: Any) -> None:
 def _sequence(items: list[Any], pad: str, lead: str, write: Any) -> None:
     start = lead
     for given in items:
-        item = given if isinstance(given, dict | list | str) else plain(given)
-        if isinstance(item, dict) and item:
-            _mapping(cast("dict[str, Any]", item), f"{pad}  ", f"{start}- ", write)
-        elif isinstance(item, list) and item:
-            _sequence(cast("list[Any]", item), f"{pad}  ", f"{start}- ", write)
+        kind: object = given.__class__
+        item = given if kind is dict or kind is list or kind is str else plain(given)
+        kind = item.__class__
+        if kind is dict and item:
+            _mapping(item, f"{pad}  ", f"{start}- ", write)
+        elif kind is list and item:
+            _sequence(item, f"{pad}  ", f"{start}- ", write)
         else:
             write(f"{start}- {_scalar(item, pad)}\n")
         start = pad
