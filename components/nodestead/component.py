@@ -154,9 +154,7 @@ class NodeSet(pulumi.ComponentResource):
     def _resolved(self, value: Any, *, public: bool = False) -> Any:
         """The value with every late leaf as an output; what holds none is handed on as it is, not copied."""
         if isinstance(value, Late):
-            given = [self._given(ref, public=public) for ref in value.refs]
-            # One output less for each of the many leaves that need one thing.
-            return given[0].apply(lambda only: _leaf(value, [only])) if len(given) == 1 else pulumi.Output.all(*given).apply(partial(_leaf, value))
+            return self._late(value, public=public)
         if isinstance(value, SecretStr):
             return self._given(value, public=public)
         if isinstance(value, dict):
@@ -168,6 +166,17 @@ class NodeSet(pulumi.ComponentResource):
             new = [self._resolved(item, public=public) for item in old]
             return new if any(a is not b for a, b in zip(new, old, strict=True)) else old
         return value
+
+    def _late(self, late: Late, *, public: bool) -> pulumi.Output[Any]:
+        given = [self._given(ref, public=public) for ref in late.refs]
+        if len(given) != 1:
+            return pulumi.Output.all(*given).apply(partial(_leaf, late))
+
+        # One output less for each of the many leaves that need one thing.
+        def leaf(only: Any) -> Any:
+            return _leaf(late, [only])
+
+        return given[0].apply(leaf)
 
     def _given(self, ref: Ref, *, public: bool) -> Any:
         """What a late leaf needs, as an output."""

@@ -12,6 +12,9 @@ from nodestead import NodeSet, StorageNodeGroup
 NAMESPACE = "storage"
 CODEX: dict[str, Any] = {"kind": "codex", "version": "0.2.5"}
 MARKETPLACE: dict[str, Any] = {**CODEX, "marketplace": {"ethProvider": {"url": "https://rpc.example.org/v3/0123456789abcdef"}}}
+PROVIDERS: dict[str, Any] = {"software": MARKETPLACE, "replicas": 3}
+NODE_PORT: dict[str, Any] = {"exposure": {"kind": "nodePort", "bootstrapBasePort": 30700}}
+LOAD_BALANCER: dict[str, Any] = {"exposure": {"kind": "loadBalancer"}}
 INGRESS: dict[str, Any] = {
     "route": {"kind": "ingress", "hosts": ["api.example.org"], "className": "nginx", "tls": {"clusterIssuer": "letsencrypt"}}
 }
@@ -35,13 +38,7 @@ def group(args: Mapping[str, Any]) -> Callable[[str, pulumi.ResourceOptions | No
 CASES = [
     Case("by hand", lambda name, opts: NodeSet("NodeSet", name, plan(), opts)),
     Case("private nodes", group({"software": CODEX, "replicas": 3})),
-    Case(
-        "providers behind node ports",
-        group({"software": MARKETPLACE, "replicas": 3, "exposure": {"kind": "nodePort", "bootstrapBasePort": 30700}, "api": INGRESS, "monitoring": {}}),
-    ),
-    Case("providers behind load balancers", group({"software": MARKETPLACE, "replicas": 2, "exposure": {"kind": "loadBalancer"}})),
-    Case(
-        "pooled providers",
-        group({"software": MARKETPLACE, "replicas": 4, "layout": "pooled", "exposure": {"kind": "loadBalancer"}, "monitoring": {}}),
-    ),
+    Case("providers behind node ports", group({**PROVIDERS, **NODE_PORT, "api": INGRESS, "monitoring": {}})),
+    Case("providers behind load balancers", group({**PROVIDERS, **LOAD_BALANCER})),
+    Case("pooled providers", group({**PROVIDERS, **LOAD_BALANCER, "layout": "pooled", "monitoring": {}})),
 ]

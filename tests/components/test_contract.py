@@ -135,7 +135,8 @@ def test_outputs_are_registered_once(case: Case) -> None:
 
 @every_component
 def test_data_and_keys_are_patched_and_retained_and_nothing_else_is(case: Case) -> None:
-    kept = {r.name for r in objects(case) if (r.inputs["metadata"].get("annotations") or {}).get("pulumi.com/patchForce") == "true"}
+    annotations: dict[str, dict[str, str]] = {r.name: r.inputs["metadata"].get("annotations", {}) for r in objects(case)}
+    kept = {name for name, given in annotations.items() if given.get("pulumi.com/patchForce") == "true"}
 
     assert {r.name for r in objects(case) if r.is_patch} == kept
     assert {r.name for r in children(case) if r.retained} == kept

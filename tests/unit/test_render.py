@@ -165,7 +165,7 @@ def test_a_plan_that_is_refused_names_its_file(tmp_path: Path) -> None:
             "codex": {"software": {"kind": "codex", "version": "0.2.5"}, "patches": {"Service": {"nowhere": {"spec": {}}}}}
         },
     }
-    with pytest.raises(StackRefusedError, match=r"^stacks/Pulumi\.dev\.yaml: .*patches\.Service\.nowhere: matches no object"):
+    with pytest.raises(StackRefusedError, match=r"(?s)^stacks/Pulumi\.dev\.yaml: .*patches\.Service\.nowhere: matches no object"):
         read_plan(StackFile("dev", Path("stacks/Pulumi.dev.yaml"), config))
 
 

@@ -162,9 +162,12 @@ def _controller_namespace(api: ApiAccess) -> str | None:
 
 def _watched(group: Group) -> Watched:
     args, spec = group.args, group.bootstrap_spec
-    quotas = {group.node_name(o): quota_bytes(args, o) for o in args.ordinals() if not args.override(o).disabled}
     if args.layout == "pooled":
-        quotas = {}
+        quotas = {group.name: quota_bytes(args, None)}
+    else:
+        running = [o for o in args.ordinals() if not args.override(o).disabled]
+        quotas = {group.pod_name(group.node_name(o)): quota_bytes(args, o) for o in running}
+    quotas |= {group.pod_name(node): quota_bytes(args, None) for node in group.bootstrap_names}
     metrics = spec.metrics
     return Watched(
         name=group.name,

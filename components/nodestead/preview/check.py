@@ -32,7 +32,7 @@ ANSWER_SECONDS = 10
 """How long one node may take to answer."""
 
 _AT_ONCE = 8
-_NODE_WIDTH = 20
+_NODE_WIDTH = 17
 _LINE_WIDTH = 80
 
 
@@ -200,7 +200,9 @@ def short_peer_id(peer_id: str) -> str:
 def short_address(address: str) -> str:
     """Host and port of a multiaddress; anything else stays as it is."""
     parts = address.split("/")
-    return f"{parts[2]}:{parts[4]}" if len(parts) >= 5 else address
+    if len(parts) < 5:
+        return address
+    return f"[{parts[2]}]:{parts[4]}" if parts[1] == "ip6" else f"{parts[2]}:{parts[4]}"
 
 
 def report(answers: Iterable[Answer]) -> str:

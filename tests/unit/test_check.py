@@ -1,0 +1,317 @@
+"""Every node is asked at its own API, and what it answers or not stands in a table of 80 columns."""
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from nodestead.plans.stack import StackConfig, plan_stack
+from nodestead.preview.check import (
+    Answer,
+    Target,
+    answer_of,
+    ask_all,
+    pod_states,
+    report,
+    short_address,
+    short_peer_id,
+    targets,
+)
+from nodestead.preview.check_job import CheckJobError, answers_of_log, check_job, check_job_name, run_check_job
+from nodestead.preview.kubectl import Kubectl, KubectlError
+from nodestead.preview.yaml_text import yaml_text
+
+PEER = "16Uiu2HAmXYZabcdefghijklmnopqrstuvwxyzABCDEFGHGcaXpS"
+CODEX = {
+    "id": PEER,
+    "addrs": ["/ip4/0.0.0.0/tcp/30510"],
+    "repo": "/data/codex",
+    "spr": "spr:abc",
+    "announceAddresses": ["/ip4/203.0.113.7/tcp/30510", "/ip4/203.0.113.8/tcp/30510"],
+    "table": {"localNode": {"nodeId": "a"}, "nodes": []},
+    "codex": {"version": "v0.2.4\nv0.2.5", "revision": "2fb7031", "contracts": "0bd8e1f"},
+}
+
+
+class FakeKubectl:
+    """Answers as the given function does, and remembers what it was asked."""
+
+    flags = ("--context", "test")
+
+    def __init__(self, answer: Callable[..., str]) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, ...]] = []
+        self.stdin: list[str] = []
+
+    def run(self, *args: str, stdin: str | None = None, timeout_seconds: float = 60) -> str:
+        self.asked.append(args)
+        if stdin is not None:
+            self.stdin.append(stdin)
+        return self.answer(*args)
+
+
+def fake(answer: Callable[..., str]) -> tuple[FakeKubectl, Kubectl]:
+    kubectl = FakeKubectl(answer)
+    return kubectl, cast("Kubectl", kubectl)
+
+
+def plan_of(**group: Any) -> Any:
+    software = {"kind": "codex", "version": "0.2.5"}
+    config = {"namespace": {"name": "storage"}, "storageNodeGroups": {"codex": {"software": software, **group}}}
+    return plan_stack(StackConfig.model_validate(config)).sets[0]
+
+
+def target(node: str, *, disabled: bool = False) -> Target:
+    return Target(node, "storage", f"http://{node}-service.storage:8080/api/codex/v1/debug/info", disabled)
+
+
+# ---- whom to ask
+
+
+def test_every_node_of_a_set_is_asked_at_its_debug_info() -> None:
+    assert list(targets(plan_of(replicas=2, nodes={"2": {"disabled": True}}))) == [
+        target("codex-bootstrap-1"),
+        target("codex-1"),
+        target("codex-2", disabled=True),
+    ]
+
+
+def test_a_node_is_asked_through_the_proxy_of_the_api_server() -> None:
+    assert (
+        target("codex-1").proxy_path == "/api/v1/namespaces/storage/services/codex-1-service:8080/proxy/api/codex/v1/debug/info"
+    )
+
+
+def test_an_encrypted_api_is_asked_in_https() -> None:
+    one = Target("a", "ns", "https://a-service.ns:8443/info")
+    assert one.proxy_path == "/api/v1/namespaces/ns/services/https:a-service:8443/proxy/info"
+
+
+# ---- what the answer says
+
+
+@pytest.mark.parametrize(
+    ("info", "version", "addresses"),
+    [
+        (CODEX, "v0.2.5", ("/ip4/203.0.113.7/tcp/30510", "/ip4/203.0.113.8/tcp/30510")),
+        (
+            {"id": PEER, "addrs": ["/ip4/10.0.0.1/tcp/8070"], "spr": "", "storage": {"version": "v0.3.1"}, "nat": {"reachability": "x"}},
+            "v0.3.1",
+            ("/ip4/10.0.0.1/tcp/8070",),
+        ),
+        ({"id": PEER, "archivist": {"version": "v0.2.0"}, "announceAddresses": []}, "v0.2.0", ()),
+        ({"id": PEER, "version": "v0.2.5", "addrs": ["/ip4/10.0.0.1/tcp/8070"]}, "v0.2.5", ("/ip4/10.0.0.1/tcp/8070",)),
+        ({"id": PEER}, "", ()),
+    ],
+)
+def test_debug_info_of_every_flavour_is_read(info: dict[str, Any], version: str, addresses: tuple[str, ...]) -> None:
+    assert answer_of("a", info) == Answer("a", "-", PEER, version, addresses)
+
+
+@pytest.mark.parametrize("info", [None, [], "text", {}, {"id": 7}, {"status": "ok"}])
+def test_an_answer_of_something_else_is_a_problem(info: Any) -> None:
+    assert answer_of("a", info).problem == "the answer is not that of a storage node"
+
+
+@pytest.mark.parametrize(("peer_id", "short"), [(PEER, "16U*GcaXpS"), ("12D3KooW", "12D3KooW"), ("", "")])
+def test_a_peer_id_is_shortened_as_in_the_nodes_logs(peer_id: str, short: str) -> None:
+    assert short_peer_id(peer_id) == short
+
+
+@pytest.mark.parametrize(
+    ("address", "short"),
+    [
+        ("/ip4/203.0.113.7/tcp/30510", "203.0.113.7:30510"),
+        ("/dns4/a.example.org/udp/8090/quic-v1", "a.example.org:8090"),
+        ("/ip6/2001:db8::7/tcp/8070", "[2001:db8::7]:8070"),
+        ("odd", "odd"),
+    ],
+)
+def test_an_address_is_shown_as_host_and_port(address: str, short: str) -> None:
+    assert short_address(address) == short
+
+
+# ---- asking
+
+
+def test_readiness_is_found_by_node_label_and_by_pod_name() -> None:
+    _, kubectl = fake(lambda *_: "codex-1-1\tcodex-1\tTrue\ncodex-2-1\tcodex-2\tFalse\tImagePullBackOff\ncodex-3-1\t\tFalse\n")
+    states = pod_states(kubectl, "storage")
+    assert (states["codex-1"], states["codex-2"], states["codex-3-1"]) == ("yes", "ImagePullBackOff", "no")
+
+
+def test_all_nodes_are_asked_and_answers_keep_the_order_of_the_nodes() -> None:
+    def answer(*args: str) -> str:
+        if args[1] == "pods":
+            return "codex-1-1\tcodex-1\tTrue\n"
+        if "codex-1-service" in args[2]:
+            return json.dumps(CODEX)
+        raise KubectlError("(ServiceUnavailable): no endpoints available for service")
+
+    asked, kubectl = fake(answer)
+    answers = ask_all([target("codex-2"), target("codex-3", disabled=True), target("codex-1")], kubectl, 60)
+    assert [(a.node, a.ready, a.problem, a.disabled) for a in answers] == [
+        ("codex-2", "no pod", "(ServiceUnavailable): no endpoints available for service", False),
+        ("codex-3", "-", None, True),
+        ("codex-1", "yes", None, False),
+    ]
+    assert not any("codex-3" in word for words in asked.asked for word in words)
+
+
+def test_a_node_that_answers_no_json_is_a_problem() -> None:
+    _, kubectl = fake(lambda *args: "" if args[1] == "pods" else "<html>")
+    assert ask_all([target("a")], kubectl, 60)[0].problem == "the answer is not that of a storage node"
+
+
+def test_nodes_that_the_time_does_not_reach_are_not_asked() -> None:
+    asked, kubectl = fake(lambda *_: "")
+    assert ask_all([target("a")], kubectl, 0)[0].problem == "not asked, 0 s were over; raise --timeout"
+    assert [words[1] for words in asked.asked] == ["pods"]
+
+
+def test_a_cluster_that_refuses_ends_the_check() -> None:
+    def refuse(*_: str) -> str:
+        raise KubectlError("(Forbidden): pods is forbidden")
+
+    with pytest.raises(KubectlError, match="Forbidden"):
+        ask_all([target("a")], fake(refuse)[1], 60)
+
+
+# ---- the table
+
+
+def test_the_table_fits_80_columns_whatever_the_nodes_are_called() -> None:
+    name = "a-very-long-name-of-a-storage-node-group-in-europe-12"
+    answers = [
+        Answer(name, "yes", PEER, "v0.2.5-rc.1+build", ("/ip4/203.100.113.107/tcp/30510",) * 12, 12.345),
+        Answer(name, "ImagePullBackOff", problem="(ServiceUnavailable): no endpoints available for service " + "x" * 60),
+        Answer(name, "yes", PEER, "v1", ("/dns4/a-very-long-host-name.example.org/tcp/8070",), 0.1),
+        Answer(name, disabled=True),
+    ]
+    lines = report(answers).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith(f"{name}: ") for line in lines)
+
+
+def test_the_table_says_what_each_node_announces_and_why_one_fails() -> None:
+    answers = [
+        answer_of("codex-1", CODEX, ready="yes", seconds=0.04),
+        Answer("codex-2", "no", problem="no endpoints"),
+        Answer("codex-3", disabled=True),
+    ]
+    assert report(answers).splitlines() == [
+        "NODE     READY     PEER ID     VERSION  ANNOUNCED             TIME",
+        "codex-1  yes       16U*GcaXpS  v0.2.5   203.0.113.7:30510 +1  0.04s",
+        "codex-2  no                             no answer",
+        "codex-3  disabled",
+        "codex-2: no endpoints",
+        "1 of 2 nodes serve, 1 disabled",
+    ]
+
+
+# ---- the Job
+
+
+def test_the_job_is_let_in_and_passes_pod_security_restricted() -> None:
+    plan = plan_of(replicas=1)
+    job = check_job(plan, list(targets(plan)), answer_seconds=10, deadline_seconds=90)
+    template = job["spec"]["template"]
+    container = template["spec"]["containers"][0]
+    assert (job["metadata"]["name"], job["metadata"]["namespace"]) == ("codex-check", "storage")
+    assert (job["spec"]["ttlSecondsAfterFinished"], job["spec"]["backoffLimit"]) == (600, 0)
+    assert template["metadata"]["labels"]["nodestead.io/api-client"] == "true"
+    assert template["spec"]["securityContext"]["runAsNonRoot"] is True
+    assert template["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert template["spec"]["automountServiceAccountToken"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["image"] == "docker.io/codexstorage/nim-codex:0.2.5"
+    assert container["env"] == [
+        {
+            "name": "NODES",
+            "value": "codex-bootstrap-1 http://codex-bootstrap-1-service.storage:8080/api/codex/v1/debug/info\n"
+            "codex-1 http://codex-1-service.storage:8080/api/codex/v1/debug/info\n",
+        },
+        {"name": "TIMEOUT", "value": "10"},
+    ]
+
+
+def test_the_job_is_no_member_of_the_set_that_it_asks() -> None:
+    plan = plan_of(replicas=1)
+    labels = check_job(plan, list(targets(plan)), answer_seconds=10, deadline_seconds=90)["spec"]["template"]["metadata"]["labels"]
+    selectors = [
+        m["spec"].get("podSelector", {}).get("matchLabels") or m["spec"].get("selector", {})
+        for m in plan.manifests()
+        if m["kind"] in ("Service", "NetworkPolicy", "PodDisruptionBudget")
+    ]
+    assert selectors
+    for selector in selectors:
+        assert not dict(selector.get("matchLabels", selector)).items() <= labels.items()
+
+
+def test_the_job_can_pull_what_the_nodes_can_pull() -> None:
+    plan = plan_of(replicas=1, image={"repository": "registry.example.org/codex", "tag": "1", "pullSecrets": ("registry",)})
+    spec = check_job(plan, [target("codex-1")], answer_seconds=10, deadline_seconds=90)["spec"]["template"]["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    assert spec["containers"][0]["image"] == "registry.example.org/codex:1"
+
+
+def test_too_many_nodes_for_one_job_are_refused() -> None:
+    with pytest.raises(CheckJobError, match="codex has 5000 nodes, too many for one Job; leave --job out"):
+        check_job(plan_of(), [target(f"codex-{n}") for n in range(5000)], answer_seconds=10, deadline_seconds=90)
+
+
+def test_a_set_without_nodes_has_no_job() -> None:
+    with pytest.raises(CheckJobError, match="no node whose image could ask"):
+        check_job(plan_of(replicas=0, bootstrap={"kind": "none"}), [], answer_seconds=10, deadline_seconds=90)
+
+
+def test_the_job_is_named_after_its_set() -> None:
+    assert check_job_name("codex") == "codex-check"
+
+
+def test_the_log_of_the_job_is_read_node_by_node() -> None:
+    digest = json.dumps({"id": PEER, "version": "v0.2.5", "addrs": ["/ip4/10.0.0.1/tcp/8070"]})
+    log = f"codex-2\tfail\tHTTP 503\ncodex-1\tok\t{digest}\ncodex-5\tok\toops\nnoise\n"
+    asked = [target("codex-1"), target("codex-2"), target("codex-3", disabled=True), target("codex-4"), target("codex-5")]
+    assert list(answers_of_log(log, asked)) == [
+        Answer("codex-1", "-", PEER, "v0.2.5", ("/ip4/10.0.0.1/tcp/8070",)),
+        Answer("codex-2", problem="HTTP 503"),
+        Answer("codex-3", disabled=True),
+        Answer("codex-4", problem="the Job's log has no line for it"),
+        Answer("codex-5", problem="the answer is not that of a storage node"),
+    ]
+
+
+JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "codex-check", "namespace": "storage"}}
+
+
+def test_the_job_is_created_awaited_read_and_deleted() -> None:
+    states = iter(["", "", "1"])
+    asked, kubectl = fake(lambda *args: {"get": lambda: next(states), "logs": lambda: "log"}.get(args[0], str)())
+    assert run_check_job(JOB, kubectl, 60, sleep=lambda _: None) == "log"
+    assert [words[0] for words in asked.asked] == ["create", "get", "get", "get", "logs", "delete"]
+    assert asked.stdin == [yaml_text(JOB)]
+
+
+def test_a_job_in_which_a_node_failed_is_read_too() -> None:
+    _, kubectl = fake(lambda *args: {"get": "1", "logs": "log"}.get(args[0], ""))
+    assert run_check_job(JOB, kubectl, 60, sleep=lambda _: None) == "log"
+
+
+def test_a_job_that_does_not_end_is_deleted_and_says_what_its_pod_waits_for() -> None:
+    asked, kubectl = fake(lambda *args: "ImagePullBackOff" if args[1] == "pods" else "")
+    with pytest.raises(KubectlError, match=r"^the Job codex-check did not end within 3 s: its pod waits: ImagePullBackOff$"):
+        run_check_job(JOB, kubectl, 3, sleep=lambda _: None)
+    assert asked.asked[-1][:3] == ("delete", "job", "codex-check")
+
+
+def test_a_second_check_of_a_set_is_refused_and_deletes_nothing() -> None:
+    def answer(*args: str) -> str:
+        raise KubectlError('(AlreadyExists): error when creating "STDIN": jobs.batch "codex-check" already exists')
+
+    asked, kubectl = fake(answer)
+    with pytest.raises(KubectlError, match="another check of this set runs, or was interrupted"):
+        run_check_job(JOB, kubectl, 3, sleep=lambda _: None)
+    assert [words[0] for words in asked.asked] == ["create"]

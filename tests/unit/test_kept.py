@@ -1,0 +1,138 @@
+"""What no stack holds any more is listed with the line that gives it up, and nothing is deleted."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from nodestead.plans.stack import StackConfig, plan_stack
+from nodestead.preview.kept import KeptObject, age, delete_line, held_by, kept_objects, kept_table
+from nodestead.preview.kubectl import Kubectl
+
+
+class FakeKubectl:
+    """Prints what it is told, and remembers what it was asked."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.asked: list[tuple[str, ...]] = []
+
+    def run(self, *args: str, stdin: str | None = None, timeout_seconds: float = 60) -> str:
+        self.asked.append(args)
+        return self.text
+
+
+def claim(name: str, namespace: str = "storage") -> KeptObject:
+    return KeptObject("PersistentVolumeClaim", namespace, name, "20Gi", "2026-01-01T00:00:00Z")
+
+
+def key(name: str, namespace: str = "storage") -> KeptObject:
+    return KeptObject("Secret", namespace, name, "", "2026-01-01T00:00:00Z")
+
+
+def stack(namespace: str = "storage", **group: Any) -> Any:
+    software = {"kind": "codex", "version": "0.2.5"}
+    config = {"namespace": {"name": namespace}, "storageNodeGroups": {"codex": {"software": software, **group}}}
+    return plan_stack(StackConfig.model_validate(config)).manifests()
+
+
+TABLE = (
+    "PersistentVolumeClaim\tstorage\tdata-codex-1-1\t2026-01-01T00:00:00Z\t20Gi\ttrue\n"
+    "PersistentVolumeClaim\tstorage\tdata-codex-1\t2026-01-01T00:00:00Z\t20Gi\t<no value>\n"
+    "Secret\tstorage\tcodex-1-key-1\t2026-01-01T00:00:00Z\t\ttrue\n"
+    "Secret\tstorage\tcodex-api-auth\t2026-01-01T00:00:00Z\t\t\n"
+)
+
+
+def test_claims_and_key_secrets_are_listed_and_secrets_that_go_with_their_stack_are_not() -> None:
+    kubectl = FakeKubectl(TABLE)
+    assert list(kept_objects(cast("Kubectl", kubectl))) == [claim("data-codex-1-1"), claim("data-codex-1"), key("codex-1-key-1")]
+
+
+def test_only_names_and_sizes_leave_the_cluster() -> None:
+    kubectl = FakeKubectl("")
+    list(kept_objects(cast("Kubectl", kubectl), "storage"))
+    (words,) = kubectl.asked
+    assert words[:4] == ("get", "persistentvolumeclaims,secrets", "--namespace", "storage")
+    assert words[-1].startswith("go-template=")
+    assert "data" not in words[-1]
+
+
+def test_a_claim_of_a_stack_is_held_and_one_that_it_shrank_away_from_is_not() -> None:
+    held = held_by(stack(replicas=2))
+    assert [held.holds(claim(f"data-codex-{n}-1")) for n in (1, 2, 3)] == [True, True, False]
+    assert held.holds(claim("data-codex-bootstrap-1-1"))
+
+
+def test_a_disabled_node_holds_its_claim() -> None:
+    assert held_by(stack(nodes={"1": {"disabled": True}})).holds(claim("data-codex-1-1"))
+
+
+def test_a_claim_of_another_namespace_is_not_held() -> None:
+    assert not held_by(stack()).holds(claim("data-codex-1-1", "other"))
+
+
+def test_a_secret_does_not_hold_a_claim_of_its_name() -> None:
+    assert not held_by(stack()).holds(key("data-codex-1-1"))
+
+
+def test_pooled_claims_are_held_by_their_template_whatever_the_number_of_replicas() -> None:
+    held = held_by(stack(layout="pooled", replicas=2))
+    assert held.holds(claim("data-codex-7"))
+    assert not held.holds(claim("data-codex-7-1"))
+    assert not held.holds(claim("data-codex"))
+    assert not held.holds(claim("data-codex-7", "other"))
+
+
+def test_old_generations_of_keys_are_not_held() -> None:
+    held = held_by(stack(replicas=1, keys={"kind": "seed", "generation": 2}))
+    names = [m["metadata"]["name"] for m in stack(replicas=1, keys={"kind": "seed", "generation": 1}) if m["kind"] == "Secret"]
+    new = [m["metadata"]["name"] for m in stack(replicas=1, keys={"kind": "seed", "generation": 2}) if m["kind"] == "Secret"]
+    assert names
+    assert not any(held.holds(key(name)) for name in names)
+    assert all(held.holds(key(name)) for name in new)
+
+
+def test_what_any_of_several_stacks_holds_is_held() -> None:
+    held = held_by(stack("a"), stack("b"))
+    assert held.holds(claim("data-codex-1-1", "a"))
+    assert held.holds(claim("data-codex-1-1", "b"))
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (claim("data-codex-1-1"), "kubectl --context prod delete persistentvolumeclaim data-codex-1-1 --namespace storage"),
+        (key("codex-1-key-1"), "kubectl --context prod delete secret codex-1-key-1 --namespace storage"),
+    ],
+)
+def test_the_line_that_gives_an_object_up_names_its_cluster(found: KeptObject, line: str) -> None:
+    assert delete_line(found, Kubectl("prod")) == line
+
+
+def test_a_line_can_be_pasted_into_a_shell() -> None:
+    line = delete_line(claim("a"), Kubectl(kubeconfig="/home/a b/config"))
+    assert line == "kubectl --kubeconfig '/home/a b/config' delete persistentvolumeclaim a --namespace storage"
+
+
+@pytest.mark.parametrize(
+    ("created", "text"),
+    [
+        ("2026-03-10T11:59:30Z", "0m"),
+        ("2026-03-10T11:53:00Z", "7m"),
+        ("2026-03-10T06:50:00Z", "5h10m"),
+        ("2026-03-07T08:00:00Z", "3d4h"),
+        ("2026-03-10T12:00:05Z", "0m"),
+    ],
+)
+def test_age_is_short(created: str, text: str) -> None:
+    assert age(created, datetime(2026, 3, 10, 12, tzinfo=UTC)) == text
+
+
+def test_the_table_has_a_line_for_each_object() -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    assert kept_table([claim("data-codex-1-1"), key("codex-1-key-1")], now).splitlines() == [
+        "NAMESPACE  KIND    NAME            SIZE  AGE",
+        "storage    claim   data-codex-1-1  20Gi  1d0h",
+        "storage    secret  codex-1-key-1   -     1d0h",
+    ]
