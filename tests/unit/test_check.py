@@ -96,7 +96,13 @@ def test_an_encrypted_api_is_asked_in_https() -> None:
     [
         (CODEX, "v0.2.5", ("/ip4/203.0.113.7/tcp/30510", "/ip4/203.0.113.8/tcp/30510")),
         (
-            {"id": PEER, "addrs": ["/ip4/10.0.0.1/tcp/8070"], "spr": "", "storage": {"version": "v0.3.1"}, "nat": {"reachability": "x"}},
+            {
+                "id": PEER,
+                "addrs": ["/ip4/10.0.0.1/tcp/8070"],
+                "spr": "",
+                "storage": {"version": "v0.3.1"},
+                "nat": {"reachability": "x"},
+            },
             "v0.3.1",
             ("/ip4/10.0.0.1/tcp/8070",),
         ),
@@ -239,7 +245,9 @@ def test_the_job_is_let_in_and_passes_pod_security_restricted() -> None:
 
 def test_the_job_is_no_member_of_the_set_that_it_asks() -> None:
     plan = plan_of(replicas=1)
-    labels = check_job(plan, list(targets(plan)), answer_seconds=10, deadline_seconds=90)["spec"]["template"]["metadata"]["labels"]
+    labels = check_job(plan, list(targets(plan)), answer_seconds=10, deadline_seconds=90)["spec"]["template"]["metadata"][
+        "labels"
+    ]
     selectors = [
         m["spec"].get("podSelector", {}).get("matchLabels") or m["spec"].get("selector", {})
         for m in plan.manifests()

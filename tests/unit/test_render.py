@@ -107,7 +107,9 @@ def test_a_changed_key_source_shows(tmp_path: Path) -> None:
 
 
 def test_what_a_secret_holds_in_clear_is_replaced_by_a_marker() -> None:
-    manifest = secret(stringData={"url": "https://hunter2@example.org"}, data={"key": "aHVudGVyMg=="}, type="Opaque", immutable=True)
+    manifest = secret(
+        stringData={"url": "https://hunter2@example.org"}, data={"key": "aHVudGVyMg=="}, type="Opaque", immutable=True
+    )
     assert shown(manifest) == secret(
         stringData={"url": "[secret]"}, data={"key": base64.b64encode(b"[secret]").decode()}, type="Opaque", immutable=True
     )
@@ -132,14 +134,17 @@ def test_other_kinds_are_rendered_as_they_are() -> None:
 def test_two_objects_of_one_identity_are_refused() -> None:
     with pytest.raises(RenderError) as refusal:
         list(unique([named("Service", "a"), named("Secret", "a"), named("Service", "a")]))
-    assert str(refusal.value) == (
-        "Service a in the namespace storage would be made twice; give one of the two sets another name"
-    )
+    assert str(refusal.value) == ("Service a in the namespace storage would be made twice; give one of the two sets another name")
 
 
 @pytest.mark.parametrize(
     "other",
-    [named("Service", "b"), named("Service", "a", "other"), named("Secret", "a"), named("Service", "a", version="serving.knative.dev/v1")],
+    [
+        named("Service", "b"),
+        named("Service", "a", "other"),
+        named("Secret", "a"),
+        named("Service", "a", version="serving.knative.dev/v1"),
+    ],
 )
 def test_objects_that_differ_in_one_part_stand_beside_each_other(other: dict[str, Any]) -> None:
     assert len(list(unique([named("Service", "a"), other]))) == 2
@@ -180,7 +185,10 @@ def test_an_unknown_stack_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("identities", "names"),
     [
-        ([("", "Service", "storage", "codex-1"), ("apps", "StatefulSet", "storage", "codex-1")], ["service-codex-1", "statefulset-codex-1"]),
+        (
+            [("", "Service", "storage", "codex-1"), ("apps", "StatefulSet", "storage", "codex-1")],
+            ["service-codex-1", "statefulset-codex-1"],
+        ),
         ([("", "Namespace", "", "storage")], ["namespace-storage"]),
         (
             [("", "Service", "a", "x"), ("", "Service", "b", "x"), ("", "Service", "b", "y")],

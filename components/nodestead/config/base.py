@@ -218,7 +218,7 @@ def _models_of(model: type[BaseModel], part: str | int) -> list[type[BaseModel]]
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    parts = cast("tuple[Any, ...]", getattr(annotation, "__args__", ()))
+    parts: tuple[Any, ...] = getattr(cast("object", annotation), "__args__", ())
     return [m for part in parts for m in _models_in(part)]
 
 

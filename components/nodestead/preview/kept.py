@@ -61,8 +61,10 @@ class Held:
         """Whether a stack that was added holds an object."""
         if (found.kind, found.namespace, found.name) in self._names:
             return True
-        workload = re.sub(r"-\d+$", "", found.name)
-        return found.kind == "PersistentVolumeClaim" and (found.namespace, workload) in self._templates
+        of_template = re.fullmatch(r"(.+)-\d+", found.name)
+        if of_template is None or found.kind != "PersistentVolumeClaim":
+            return False
+        return (found.namespace, of_template[1]) in self._templates
 
 
 def held_by(*stacks: Iterable[Manifest]) -> Held:
