@@ -287,8 +287,8 @@ def _when_all_are_up(workloads: Sequence[StatefulSet]) -> pulumi.Output[pulumi.R
         failed: list[pulumi.Resource] = []
         for workload in workloads:
             await workload.urn.future()
-            # The SDK makes the outputs of a failed resource unknown; in preview they may be so for other reasons.
-            if not pulumi.runtime.is_dry_run() and not await workload.metadata.is_known():
+            # The SDK makes all outputs of a failed resource unknown.
+            if not await workload.metadata.is_known():
                 failed.append(workload)
         return failed[0] if failed else workloads[0]
 

@@ -4,7 +4,7 @@ import importlib
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import cast
 
 import pulumi
 from pydantic.alias_generators import to_snake
@@ -16,7 +16,6 @@ __all__ = ["child_name", "object_key", "register"]
 
 # API groups whose module in pulumi_kubernetes is not the group without `.k8s.io`.
 _MODULES = {"": "core", "rbac.authorization": "rbac", "flowcontrol.apiserver": "flowcontrol"}
-_SECRET_KEYWORDS = ("data", "string_data")
 
 
 def child_name(prefix: str, manifest: Manifest, *, set_name: str, namespace: str | Deferred) -> str:
@@ -49,7 +48,7 @@ def register(name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> pul
     """Registers an object through its typed class; a kind without one through CustomResource.
 
     An object that outlives its stack becomes the `Patch` resource of its kind, which creates or adopts it, and is retained.
-    What a Secret holds is marked secret, wherever it came from.
+    The typed classes mark what a Secret holds as secret, wherever it came from.
 
     Args:
         name: The Pulumi name.
@@ -59,8 +58,6 @@ def register(name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> pul
     api_version, kind = str(manifest["apiVersion"]), str(manifest["kind"])
     kept = is_kept(manifest)
     body = {to_snake(key): value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
-    if kind == "Secret":
-        body |= {key: _secret(body[key]) for key in _SECRET_KEYWORDS if key in body}
     if kept:
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True))
     typed = _typed_class(api_version, f"{kind}Patch" if kept else kind)
@@ -68,13 +65,6 @@ def register(name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> pul
         typed = _custom_class("CustomResourcePatch" if kept else "CustomResource")
         body |= {"api_version": api_version, "kind": kind}
     return typed(name, opts=opts, **body)
-
-
-def _secret(content: Any) -> Any:
-    """The entries of a Secret, each marked; a preview then still shows which there are."""
-    if isinstance(content, dict):
-        return {key: pulumi.Output.secret(value) for key, value in cast("dict[str, Any]", content).items()}
-    return pulumi.Output.secret(content)
 
 
 @cache

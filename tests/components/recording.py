@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import json
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -102,8 +103,9 @@ class KubernetesMocks(pulumi.runtime.Mocks):
 class _Monitor(mocks.MockMonitor):
     """The mock monitor, which sees the options that `MockResourceArgs` leaves out."""
 
-    def __init__(self, mocked: pulumi.runtime.Mocks, failing: Collection[str]) -> None:
+    def __init__(self, mocked: pulumi.runtime.Mocks, failing: Collection[str], slow: Collection[str]) -> None:
         super().__init__(mocked)
+        self._slow = slow
         self._failing = failing
         self.recording = Recording()
         self._lock = threading.Lock()
@@ -139,6 +141,8 @@ class _Monitor(mocks.MockMonitor):
         )
         with self._lock:
             self.recording.resources.append(entry)
+        if entry.name in self._slow:
+            time.sleep(0.1)
         response = self._real.RegisterResource(request)
         entry.finished = self._tick()
         if entry.name in self._failing:
@@ -164,6 +168,7 @@ def run(
     secret_keys: tuple[str, ...] = (),
     preview: bool = False,
     failing: Collection[str] = (),
+    slow: Collection[str] = (),
     load_balancers: bool = True,
     recording: Recording | None = None,
 ) -> Recording:
@@ -175,10 +180,11 @@ def run(
         secret_keys: Keys of it that are marked secret.
         preview: Whether it is a preview.
         failing: Pulumi names of resources that fail, as under --continue-on-error.
+        slow: Pulumi names of resources that take a while.
         load_balancers: Whether load balancers get their address.
         recording: Filled also where the program raises.
     """
-    monitor = _Monitor(KubernetesMocks(load_balancers=load_balancers), failing)
+    monitor = _Monitor(KubernetesMocks(load_balancers=load_balancers), failing, slow)
     monitor.recording = recording or monitor.recording
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in (config or {}).items()}
 

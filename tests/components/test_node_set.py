@@ -1,5 +1,6 @@
 """The base of all components, on a plan made by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -10,7 +11,7 @@ from recording import PASSWORD, PASSWORD_HASH, SEED, Recording, is_secret, run
 from sample_plan import NAMESPACE, metadata, node, plan
 
 from nodestead.component import NodeSet, refused_changes
-from nodestead.kubernetes.objects import Late, Manifest, NodePlan, Plan
+from nodestead.kubernetes.objects import Late, Manifest, NodePlan, Plan, Seed
 from nodestead.registration import child_name
 
 
@@ -170,6 +171,17 @@ def test_a_given_secret_is_marked_secret_wherever_it_stands() -> None:
     assert (config.inputs["data"], config.secret_inputs) == ({"token": "hunter2"}, {"data"})
 
 
+@pytest.mark.parametrize("given", [None, SecretStr(SEED), pulumi.Output.from_input(SEED)], ids=["generated", "given", "late"])
+def test_what_comes_from_the_seed_is_secret_wherever_it_stands(given: Any) -> None:
+    def change(manifests: list[Manifest]) -> None:
+        manifests[3]["data"] = {"key": Late((Seed("codex"),), "key-{}".format, "")}
+
+    made = with_node(change)
+    config = deployed(replace(made, given_seed=given)).objects()["ConfigMap/codex-1-config"]
+
+    assert (config.inputs["data"], config.secret_inputs) == ({"key": f"key-{SEED}"}, {"data"})
+
+
 def test_the_seed_is_protected_and_of_32_bytes() -> None:
     seed = deployed().named("codex-seed")
 
@@ -214,6 +226,14 @@ def test_outputs_show_what_is_public_and_hide_the_password() -> None:
     assert is_secret(outputs["apiPassword"])
 
 
+def test_every_output_can_be_applied() -> None:
+    found: NodeSet = deployed().result
+    outputs = [*found.outputs.values(), *(value for node in found.nodes.values() for value in node.values())]
+
+    assert len(outputs) == 10
+    assert all(isinstance(output, pulumi.Output) for output in outputs)
+
+
 def test_a_secret_of_the_caller_stays_secret_beside_a_public_key() -> None:
     def program() -> None:
         token = pulumi.Output.secret("hunter2")
@@ -237,7 +257,7 @@ def test_a_secret_of_the_caller_stays_secret_beside_a_public_key() -> None:
 
 
 def test_a_wave_starts_when_all_of_the_one_before_is_ready() -> None:
-    recording = deployed(plan((("codex-1", "codex-2"), ("codex-3",))))
+    recording = deployed(plan((("codex-1", "codex-2"), ("codex-3",))), slow=["codex-stateful-set-2"])
     first = [recording.objects()[f"StatefulSet/{name}"] for name in ("codex-1", "codex-2")]
     second = recording.objects()["StatefulSet/codex-3"]
 

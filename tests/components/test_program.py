@@ -144,7 +144,7 @@ def test_a_load_balancer_without_address_shows_its_stand_in_in_render_mode() -> 
 
 
 def test_the_namespace_is_adopted_kept_and_there_before_the_sets() -> None:
-    recording = deployed()
+    recording = deployed(slow=["namespace-storage"])
     namespace = recording.objects()["Namespace/storage"]
 
     assert (namespace.type, namespace.retained) == ("kubernetes:core/v1:NamespacePatch", True)

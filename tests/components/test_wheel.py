@@ -71,7 +71,12 @@ def test_a_separate_program_registers_a_group_from_the_installed_wheel(installed
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     done = subprocess.run(
-        [sys.executable, str(program)], cwd=tmp_path, env={"PYTHONPATH": str(installed)}, capture_output=True, text=True, check=False
+        [sys.executable, str(program)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert f"from {installed}/nodestead/__init__.py" in done.stdout

@@ -83,6 +83,15 @@ def test_a_node_is_asked_through_the_proxy_of_the_api_server() -> None:
     )
 
 
+def test_pods_of_a_pooled_set_are_asked_one_by_one() -> None:
+    asked = list(targets(plan_of(replicas=2, layout="pooled", bootstrap={"kind": "none"})))
+    assert [(one.node, one.url) for one in asked] == [
+        ("codex-1", "http://codex-1.codex.storage:8080/api/codex/v1/debug/info"),
+        ("codex-2", "http://codex-2.codex.storage:8080/api/codex/v1/debug/info"),
+    ]
+    assert asked[0].proxy_path == "/api/v1/namespaces/storage/pods/codex-1:8080/proxy/api/codex/v1/debug/info"
+
+
 def test_an_encrypted_api_is_asked_in_https() -> None:
     one = Target("a", "ns", "https://a-service.ns:8443/info")
     assert one.proxy_path == "/api/v1/namespaces/ns/services/https:a-service:8443/proxy/info"

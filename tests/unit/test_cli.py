@@ -252,6 +252,7 @@ def test_data_lists_what_no_stack_holds_and_the_lines_that_give_it_up(
     assert main(["data", "--context", "staging"]) == 0
     out = capsys.readouterr().out
     assert "data-codex-1-1" not in out
+    assert out.startswith("stack compared: dev\n\nNAMESPACE ")
     assert out.endswith(
         "\nkubectl --context staging delete persistentvolumeclaim data-codex-9-1 --namespace storage\n"
         "kubectl --context staging delete secret codex-9-key-1 --namespace storage\n"
@@ -263,7 +264,7 @@ def test_data_lists_what_no_stack_holds_and_the_lines_that_give_it_up(
 def test_data_that_is_all_held_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     on_path(folder, monkeypatch, f"printf '{ORPHANS.splitlines()[0]}' | head -n 1\n")
     assert main(["data"]) == 0
-    assert capsys.readouterr().out == "the stack dev of this folder: every claim and key Secret in the cluster is held\n"
+    assert capsys.readouterr().out == "stack compared: dev; they hold every claim and key Secret there is\n"
 
 
 def test_data_of_a_folder_with_a_refused_stack_lists_nothing(

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from nodestead.plans.stack import StackConfig, plan_stack
-from nodestead.preview.kept import KeptObject, age, delete_line, held_by, kept_objects, kept_table
+from nodestead.preview.kept import KeptObject, age, delete_line, held_by, kept_objects, kept_report, kept_table
 from nodestead.preview.kubectl import Kubectl
 
 
@@ -97,6 +97,18 @@ def test_old_generations_of_keys_are_not_held() -> None:
     assert [held.holds(key(name)) for name in keys(2)] == [True]
 
 
+def test_a_claim_that_a_node_was_given_is_held() -> None:
+    held = held_by(stack(replicas=1, nodes={"1": {"existingClaim": "data-codex-9-1"}}))
+    assert held.holds(claim("data-codex-9-1"))
+
+
+def test_a_secret_that_pods_use_is_held() -> None:
+    market = {"kind": "codex", "version": "0.2.5", "marketplace": {"ethProvider": {"secret": {"name": "rpc", "key": "url"}}}}
+    held = held_by(stack(replicas=1, software=market, keys={"kind": "secret", "name": "codex-9-key-1", "key": "eth-private-key"}))
+    assert held.holds(key("codex-9-key-1"))
+    assert held.holds(key("rpc"))
+
+
 def test_what_any_of_several_stacks_holds_is_held() -> None:
     held = held_by(stack("a"), stack("b"))
     assert held.holds(claim("data-codex-1-1", "a"))
@@ -140,3 +152,31 @@ def test_the_table_has_a_line_for_each_object() -> None:
         "storage    claim   data-codex-1-1  20Gi  1d0h",
         "storage    secret  codex-1-key-1   -     1d0h",
     ]
+
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def test_what_is_held_is_not_reported() -> None:
+    assert kept_report([claim("data-codex-1-1")], held_by(stack(replicas=1)), Kubectl(), NOW) == ""
+
+
+def test_data_of_namespaces_that_no_stack_names_is_not_deleted_by_pasting_the_report() -> None:
+    found = [claim("data-codex-1-1", "elsewhere"), claim("data-codex-9-1")]
+    assert kept_report(found, held_by(stack(replicas=1)), Kubectl(), NOW) == (
+        "NAMESPACE  KIND   NAME            SIZE  AGE\n"
+        "storage    claim  data-codex-9-1  20Gi  1d0h\n"
+        "\n"
+        "Each of these lines deletes data for good:\n"
+        "\n"
+        "kubectl delete persistentvolumeclaim data-codex-9-1 --namespace storage\n"
+        "\n"
+        "In namespaces that none of these stacks names; another folder may hold it:\n"
+        "\n"
+        "NAMESPACE  KIND   NAME            SIZE  AGE\n"
+        "elsewhere  claim  data-codex-1-1  20Gi  1d0h\n"
+        "\n"
+        "Sure that nobody does? Each of these lines deletes data for good:\n"
+        "\n"
+        "# kubectl delete persistentvolumeclaim data-codex-1-1 --namespace elsewhere\n"
+    )

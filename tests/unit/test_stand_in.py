@@ -39,6 +39,8 @@ class Rig:
         if not link.exists():
             link.symlink_to(PROGRAM)
         base = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "STAND_IN_VERSION": version, "PYTHONDONTWRITEBYTECODE": "1"}
+        # Several run at once, and a node that is to refuse something else must not meet another's default port.
+        base |= {f"{flavour.upper()}_DISC_PORT": str(free_port(socket.SOCK_DGRAM))} if flavour != "storage" else {}
         node = subprocess.Popen(
             [*self.wrapper, sys.executable, "-S", str(link), f"--data-dir={self.data}", *argv],
             env=base | env,

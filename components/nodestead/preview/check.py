@@ -45,20 +45,23 @@ class Target:
         namespace: That of its Service.
         url: Its `debug/info`, as seen from inside the cluster.
         disabled: Whether the stack says that it does not run.
+        pooled: Whether it is one of many pods behind a headless Service, and called like its pod.
     """
 
     node: str
     namespace: str
     url: str
     disabled: bool = False
+    pooled: bool = False
 
     @property
     def proxy_path(self) -> str:
         """Where the API server's proxy reaches the same."""
         parts = urlsplit(self.url)
-        service = (parts.hostname or "").split(".", 1)[0]
+        name = (parts.hostname or "").split(".", 1)[0]
+        kind = "pods" if self.pooled else "services"
         scheme = "https:" if parts.scheme == "https" else ""
-        return f"/api/v1/namespaces/{self.namespace}/services/{scheme}{service}:{parts.port or 80}/proxy{parts.path}"
+        return f"/api/v1/namespaces/{self.namespace}/{kind}/{scheme}{name}:{parts.port or 80}/proxy{parts.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,13 @@ def targets(plan: Plan) -> Iterator[Target]:
     """The nodes of a set that have an API."""
     namespace = str(plain(plan.namespace))
     for node in plan.nodes():
-        url, path = plain(node.outputs.get("apiUrl")), plain(node.outputs.get("apiPath"))
-        if isinstance(url, str) and isinstance(path, str):
-            yield Target(node.name, namespace, f"{url}{path}/debug/info", node.outputs.get("disabled") is True)
+        outputs = node.outputs
+        path = f"{outputs.get('apiPath')}/debug/info"
+        if "apiUrl" in outputs:
+            yield Target(node.name, namespace, f"{plain(outputs['apiUrl'])}{path}", outputs.get("disabled") is True)
+        for pod in outputs.get("pods", ()):
+            url = f"http://{pod}.{outputs['service']}.{namespace}:{outputs['apiPort']}"
+            yield Target(pod, namespace, f"{url}{path}", pooled=True)
 
 
 def answer_of(node: str, info: Any, *, ready: str = "-", seconds: float | None = None) -> Answer:

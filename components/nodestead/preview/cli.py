@@ -155,7 +155,7 @@ def _check(args: argparse.Namespace) -> int:
 def _data(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from nodestead.preview.kept import delete_line, held_by, kept_objects, kept_table
+    from nodestead.preview.kept import held_by, kept_objects, kept_report
     from nodestead.preview.render import render_stack
     from nodestead.preview.stack_file import stack_names
 
@@ -164,20 +164,9 @@ def _data(args: argparse.Namespace) -> int:
         return _refused(f"{args.dir}: no stack is there to compare the cluster with; give the project's folder with --dir")
     held = held_by(*(_counted(render_stack(name, args.dir), f"objects of {name}") for name in stacks))
     kubectl = _kubectl(args)
-    found = sorted(
-        (kept for kept in kept_objects(kubectl, args.namespace) if not held.holds(kept)),
-        key=lambda k: (k.namespace, k.kind, k.name),
-    )
-    compared = f"the stack{'s' * (len(stacks) > 1)} {', '.join(stacks)}"
-    if not found:
-        sys.stdout.write(f"{compared} of this folder: every claim and key Secret in the cluster is held\n")
-        return OK
-    sys.stdout.write(
-        f"Not held by {compared} of this folder. What other folders or projects hold looks the same: look before you delete.\n\n"
-        f"{kept_table(found, datetime.now(UTC))}\n"
-        "Each of these lines deletes data for good:\n\n"
-    )
-    sys.stdout.writelines(f"{delete_line(kept, kubectl)}\n" for kept in found)
+    report = kept_report(kept_objects(kubectl, args.namespace), held, kubectl, datetime.now(UTC))
+    compared = f"stack{'s' * (len(stacks) > 1)} compared: {', '.join(stacks)}"
+    sys.stdout.write(f"{compared}\n\n{report}" if report else f"{compared}; they hold every claim and key Secret there is\n")
     return OK
 
 

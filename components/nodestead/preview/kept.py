@@ -5,13 +5,14 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from nodestead.kubernetes.objects import Manifest
 from nodestead.preview.kubectl import Kubectl
 from nodestead.preview.table import table
 from nodestead.preview.yaml_text import plain
 
-__all__ = ["Held", "KeptObject", "age", "delete_line", "held_by", "kept_objects", "kept_table"]
+__all__ = ["Held", "KeptObject", "age", "delete_line", "held_by", "kept_objects", "kept_report", "kept_table"]
 
 # Only these fields are asked for: no Secret's content leaves kubectl. A template prints a missing field as <no value>.
 _TAB, _LINE = '{{"\\t"}}', '{{"\\n"}}'
@@ -40,9 +41,14 @@ class KeptObject:
 
 
 class Held:
-    """The claims and Secrets that stacks hold."""
+    """The claims and Secrets that stacks hold: those they make, and those their pods use.
+
+    Attributes:
+        namespaces: Where their objects are.
+    """
 
     def __init__(self) -> None:
+        self.namespaces: set[str] = set()
         self._names: set[tuple[str, str, str]] = set()
         self._templates: set[tuple[str, str]] = set()
 
@@ -51,8 +57,11 @@ class Held:
         for manifest in manifests:
             kind, metadata = manifest["kind"], manifest["metadata"]
             namespace = str(plain(metadata.get("namespace", "")))
+            self.namespaces.add(namespace)
             if kind in ("PersistentVolumeClaim", "Secret"):
                 self._names.add((kind, namespace, str(plain(metadata["name"]))))
+            pod = manifest.get("spec", {}).get("template", {})
+            self._names.update((used, namespace, name) for used, name in _used_by(pod))
             for template in manifest.get("spec", {}).get("volumeClaimTemplates", ()):
                 # Its controller makes a claim for each ordinal; how many there are may be up to an autoscaler.
                 self._templates.add((namespace, f"{template['metadata']['name']}-{metadata['name']}"))
@@ -65,6 +74,21 @@ class Held:
         if of_template is None or found.kind != "PersistentVolumeClaim":
             return False
         return (found.namespace, of_template[1]) in self._templates
+
+
+def _used_by(pod: Any) -> Iterator[tuple[str, str]]:
+    """Claims and Secrets that a pod names, wherever it does: volumes, projected volumes, environment."""
+    if isinstance(pod, list):
+        for item in cast("list[Any]", pod):
+            yield from _used_by(item)
+    elif isinstance(pod, dict):
+        for key, value in cast("dict[str, Any]", pod).items():
+            if key in ("claimName", "secretName"):
+                yield ("PersistentVolumeClaim" if key == "claimName" else "Secret"), str(plain(value))
+            elif key in ("secret", "secretRef", "secretKeyRef") and isinstance(value, dict) and "name" in value:
+                yield "Secret", str(plain(value["name"]))
+            else:
+                yield from _used_by(value)
 
 
 def held_by(*stacks: Iterable[Manifest]) -> Held:
@@ -107,6 +131,25 @@ def age(created: str, now: datetime) -> str:
     minutes = max(0, (now - datetime.fromisoformat(created)) // timedelta(minutes=1))
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     return f"{days}d{hours}h" if days else f"{hours}h{rest}m" if hours else f"{rest}m"
+
+
+def kept_report(found: Iterable[KeptObject], held: Held, kubectl: Kubectl, now: datetime) -> str:
+    """Tables of what no stack holds, each with the lines that give it up; nothing where all is held.
+
+    What is in namespaces of other folders' stacks looks the same, so that those lines are commented out.
+    """
+    left = sorted((one for one in found if not held.holds(one)), key=lambda one: (one.namespace, one.kind, one.name))
+    ours = [one for one in left if one.namespace in held.namespaces]
+    others = [one for one in left if one.namespace not in held.namespaces]
+    text = ""
+    if ours:
+        text += f"{kept_table(ours, now)}\nEach of these lines deletes data for good:\n\n"
+        text += "".join(f"{delete_line(one, kubectl)}\n" for one in ours)
+    if others:
+        text += "\n" * bool(ours) + "In namespaces that none of these stacks names; another folder may hold it:\n\n"
+        text += f"{kept_table(others, now)}\nSure that nobody does? Each of these lines deletes data for good:\n\n"
+        text += "".join(f"# {delete_line(one, kubectl)}\n" for one in others)
+    return text
 
 
 def kept_table(found: Iterable[KeptObject], now: datetime) -> str:
