@@ -76,7 +76,8 @@ class NodeSet(pulumi.ComponentResource):
             opts: Options of the caller; the guard of unchangeable fields is added to the hooks in it.
         """
         token = f"nodestead:index:{kind}"
-        super().__init__(token, name, _guarded(plan.unchangeable), _with_guard(token, name, opts))
+        noticed = {path: value for path, (value, _) in plan.noticed.items()}
+        super().__init__(token, name, {**_guarded(plan.unchangeable), **noticed}, _with_guard(token, name, plan.noticed, opts))
         self._plan = plan
         self._addresses: dict[str, pulumi.Output[list[dict[str, str]] | None]] = {}
         self._make_secrets(name)
@@ -213,11 +214,21 @@ def refused_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]
     ]
 
 
-def _with_guard(token: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
-    """The caller's options, with a hook that stops preview and update before data meets a config it was not made for."""
+def _with_guard(
+    token: str, name: str, noticed: Mapping[str, tuple[str, str]], opts: pulumi.ResourceOptions | None
+) -> pulumi.ResourceOptions:
+    """The caller's options, with a hook that stops preview and update before data meets a config it was not made for.
+
+    It warns of what may change but costs something.
+    """
 
     def guard(args: pulumi.ResourceHookArgs) -> None:
-        refused = refused_changes(args.old_inputs or {}, args.new_inputs or {})
+        old, new = dict(args.old_inputs or {}), dict(args.new_inputs or {})
+        for path, (value, notice) in noticed.items():
+            if old.pop(path, value) != value:
+                pulumi.log.warn(f"{name}: {notice}")
+            new.pop(path, None)
+        refused = refused_changes(old, new)
         if refused:
             message = f"{name}: the nodes' data was made for the old value; set it back, or make a new set under another name"
             raise ValueError("\n".join([message, *(f"  - {line}" for line in refused)]))
@@ -284,12 +295,8 @@ def _when_all_are_up(workloads: Sequence[StatefulSet]) -> pulumi.Output[pulumi.R
     """
 
     async def gate() -> pulumi.Resource:
-        failed: list[pulumi.Resource] = []
-        for workload in workloads:
-            await workload.urn.future()
-            # The SDK makes all outputs of a failed resource unknown.
-            if not await workload.metadata.is_known():
-                failed.append(workload)
-        return failed[0] if failed else workloads[0]
+        # The outputs of a resource are there when it is; those of one that failed are unknown.
+        failed = [workload for workload in workloads if not await workload.metadata.is_known()]
+        return (failed or workloads)[0]
 
     return pulumi.Output.from_input(asyncio.ensure_future(gate()))

@@ -4,6 +4,8 @@ One seed serves a whole set: a node's key depends on the seed, its purpose, its 
 the same after shrinking and growing again, and a thousand nodes cost one random resource.
 """
 
+import re
+
 from Crypto.Hash import keccak
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -47,8 +49,15 @@ def ethereum_key(seed: str, ordinal: int, generation: int) -> str:
 
 
 def ethereum_address(private_key: str) -> str:
-    """The address of an Ethereum key: the last 20 bytes of Keccak-256 of the public key, in EIP-55 spelling."""
-    number = int(private_key.strip().removeprefix("0x"), 16)
+    """The address of an Ethereum key: the last 20 bytes of Keccak-256 of the public key, in EIP-55 spelling.
+
+    Raises:
+        ValueError: where the key is not a number from 1 to the order of the curve less one; the text does not repeat it.
+    """
+    digits = private_key.strip().removeprefix("0x")
+    number = int(digits, 16) if re.fullmatch(r"[0-9a-fA-F]{64}", digits) else 0
+    if not 0 < number < SECP256K1_ORDER:
+        raise ValueError("an Ethereum key is 64 hexadecimal digits, and neither 0 nor past the order of its curve")
     public = ec.derive_private_key(number, ec.SECP256K1()).public_key()
     point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
     plain = keccak.new(digest_bits=256, data=point).hexdigest()[-40:]

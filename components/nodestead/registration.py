@@ -1,4 +1,4 @@
-"""Manifests to Pulumi resources: which class, under which name, with which of its values secret."""
+"""Manifests to Pulumi resources: which class, and under which name."""
 
 import importlib
 import re

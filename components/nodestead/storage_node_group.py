@@ -14,20 +14,22 @@ __all__ = ["StorageNodeGroup"]
 
 
 class StorageNodeGroup(NodeSet):
-    """A group of storage nodes, each with its volume, its key and its Services.
+    """A group of storage nodes, each with its volume, its Services and, for a marketplace, its key.
 
-    Three public Codex nodes with bootstrap nodes of their own:
+    Three private nodes, with a bootstrap node of their own:
 
-    >>> group = StorageNodeGroup("codex", {"nodes": 3})
-    >>> pulumi.export("addresses", group.nodes["codex-1"]["apiUrl"])
+    >>> codex = {"kind": "codex", "version": "0.2.5"}
+    >>> group = StorageNodeGroup("codex", {"software": codex, "replicas": 3}, namespace="storage")
+    >>> pulumi.export("api", group.nodes["codex-1"]["apiUrl"])
 
-    Everything that the stack file takes can be given, in its spelling or in Python's, as a mapping or as an object:
+    What the stack file takes can be given in its spelling or in Python's, as a mapping or as an object; a provider in the
+    options serves every child, and what another resource gives is given as it is:
 
-    >>> args = StorageNodeGroupArgs(nodes=3, exposure={"kind": "nodePort", "basePort": 30500})
-    >>> StorageNodeGroup("codex", args, pulumi.ResourceOptions(provider=cluster), namespace=namespace.metadata.name)
+    >>> args = StorageNodeGroupArgs.model_validate({"software": codex, "exposure": {"kind": "loadBalancer"}})
+    >>> StorageNodeGroup("public", args, pulumi.ResourceOptions(provider=cluster), namespace=namespace.metadata.name)
 
-    Children are there by attribute and by name: `group.stateful_sets["codex-1"]`, `group.resources["ConfigMap/codex"]`.
-    Claims and key Secrets outlive the group; see `nodestead data`.
+    Children are there by attribute and by name: `group.stateful_sets["codex-1"]`, `group.resources["ConfigMap/codex-agents"]`.
+    Claims and key Secrets outlive the group; `nodestead data` lists those that no stack holds.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
 """The base of all components, on a plan made by hand."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from recording import PASSWORD, PASSWORD_HASH, SEED, Recording, is_secret, run
 from sample_plan import NAMESPACE, metadata, node, plan
 
 from nodestead.component import NodeSet, refused_changes
-from nodestead.kubernetes.objects import Late, Manifest, NodePlan, Plan, Seed
+from nodestead.kubernetes.objects import Late, Manifest, NodePlan, PasswordHash, Plan, Seed
 from nodestead.registration import child_name
 
 
@@ -171,15 +172,26 @@ def test_a_given_secret_is_marked_secret_wherever_it_stands() -> None:
     assert (config.inputs["data"], config.secret_inputs) == ({"token": "hunter2"}, {"data"})
 
 
-@pytest.mark.parametrize("given", [None, SecretStr(SEED), pulumi.Output.from_input(SEED)], ids=["generated", "given", "late"])
-def test_what_comes_from_the_seed_is_secret_wherever_it_stands(given: Any) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [lambda: None, lambda: SecretStr(SEED), lambda: pulumi.Output.from_input(SEED)],
+    ids=["generated", "given", "of another resource"],
+)
+def test_what_comes_from_the_seed_is_secret_wherever_it_stands(given: Callable[[], Any]) -> None:
     def change(manifests: list[Manifest]) -> None:
         manifests[3]["data"] = {"key": Late((Seed("codex"),), "key-{}".format, "")}
 
-    made = with_node(change)
-    config = deployed(replace(made, given_seed=given)).objects()["ConfigMap/codex-1-config"]
+    recording = run(lambda: NodeSet("NodeSet", "codex", replace(with_node(change), given_seed=given())))
+    config = recording.objects()["ConfigMap/codex-1-config"]
 
     assert (config.inputs["data"], config.secret_inputs) == ({"key": f"key-{SEED}"}, {"data"})
+
+
+def test_the_hash_of_the_password_is_secret_wherever_it_stands() -> None:
+    def change(manifests: list[Manifest]) -> None:
+        manifests[3]["data"] = {"auth": Late((PasswordHash("codex"),), "admin:{}".format, "")}
+
+    assert deployed(with_node(change)).objects()["ConfigMap/codex-1-config"].secret_inputs == {"data"}
 
 
 def test_the_seed_is_protected_and_of_32_bytes() -> None:

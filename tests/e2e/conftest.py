@@ -74,3 +74,11 @@ def module_namespace(kubectl: cluster.Kubectl, request: pytest.FixtureRequest) -
     name = _named(request)
     yield name
     _delete(name)
+
+
+@pytest.fixture(scope="module")
+def other_namespace(kubectl: cluster.Kubectl, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A second `namespace` for all tests of a module."""
+    name = _named(request)
+    yield name
+    _delete(name)

@@ -152,6 +152,20 @@ def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
     assert process.returncode == 0
 
 
+def test_bytes_do_not_depend_on_the_locale(folder: Path) -> None:
+    (folder / "Pulumi.dev.yaml").write_text(
+        STACK.replace("replicas: 2", "replicas: 2\n      pod: {annotations: {note: Käse}}"), encoding="utf-8"
+    )
+    texts = [
+        subprocess.run(
+            [*COMMAND, "render"], capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": encoding}
+        ).stdout
+        for encoding in ("utf-8", "ascii")
+    ]
+    assert "note: Käse\n".encode() in texts[0]
+    assert texts[0] == texts[1]
+
+
 def test_rendering_loads_no_pulumi(folder: Path) -> None:
     program = (
         "import sys; from nodestead.preview.cli import main; main(['render']);"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from nodestead.kubernetes.objects import Late, Seed
+from nodestead.kubernetes.objects import Late, Seed, identity
 from nodestead.preview.folder import LIST_FILE, file_names, write_folder
-from nodestead.preview.render import RenderError, StackRefusedError, identity, read_plan, render_stack, shown, unique
+from nodestead.preview.render import RenderError, StackRefusedError, read_plan, render_stack, shown, unique
 from nodestead.preview.stack_file import StackFile, StackFileError
 from nodestead.preview.yaml_text import yaml_documents
 

@@ -7,9 +7,9 @@ from pydantic import Field
 
 from nodestead.config.base import Model, Problem, many
 from nodestead.config.pod import Image
-from nodestead.config.scalars import DnsName, LateName
+from nodestead.config.scalars import Annotations, DnsName, LateName
 
-__all__ = ["ApiAccess", "Auth", "GeneratedPassword", "GivenPassword", "HttpRoute", "Ingress", "NoAuth", "Tls"]
+__all__ = ["PROXY_IMAGE", "ApiAccess", "Auth", "GeneratedPassword", "GivenPassword", "HttpRoute", "Ingress", "NoAuth", "Tls"]
 
 _PATH = r"^/(?:[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*)?$"
 
@@ -90,7 +90,7 @@ class Ingress(_Route):
         description="ingressNginx rewrites paths and asks for passwords by annotations; else a proxy beside each node does.",
     )
     tls: Tls | Literal["none"] = Field(description="The certificate, or 'none': passwords then travel in clear.")
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
 
 
 class GatewayRef(Model):
@@ -107,10 +107,10 @@ class HttpRoute(_Route):
     kind: Literal["httpRoute"]
     hosts: tuple[DnsName, ...] = many()
     parents: tuple[GatewayRef, ...] = Field(strict=False, min_length=1, description="Gateways that the routes attach to.")
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
 
 
-_Proxy = Image(repository="docker.io/nginxinc/nginx-unprivileged", tag="1.29.3-alpine")
+PROXY_IMAGE = Image(repository="docker.io/nginxinc/nginx-unprivileged", tag="1.29.3-alpine")
 
 
 class ApiAccess(Model):
@@ -121,7 +121,7 @@ class ApiAccess(Model):
     realm: str = Field(
         default="nodestead", pattern=r'^[^"\\\n$]{1,100}$', description="What a browser shows when it asks for the password."
     )
-    proxy_image: Image = Field(_Proxy, description="Image of the proxy that checks passwords beside each node.")
+    proxy_image: Image = Field(PROXY_IMAGE, description="Image of the proxy that checks passwords beside each node.")
     proxy_port: int = Field(default=8081, ge=1024, le=65535, description="Port of that proxy.")
 
     def problems(self) -> Iterator[Problem]:

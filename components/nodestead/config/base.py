@@ -99,18 +99,34 @@ def as_config_error(
     """Gives pydantic's errors in the words of the house, one line each."""
     prefix = tuple(path)
     details = error.errors(include_url=False)
+    walked = [_walk(model, detail["loc"]) for detail in details]
+    paths = [visible for visible, _ in walked]
     lines: dict[str, None] = {}
-    for detail in details:
-        loc = detail["loc"]
-        if detail["type"] == "too_short" and any(other["loc"][: len(loc)] == loc and other is not detail for other in details):
-            continue  # The items that are missing are refused themselves.
-        visible, models = _walk(model, loc)
+    for detail, (visible, models) in zip(details, walked, strict=True):
+        if detail["type"] in _WRONG_BRANCH and _is_told_better(detail, visible, details, paths):
+            continue
         found = cast("list[Problem] | None", (detail.get("ctx") or {}).get("problems"))
         if found is not None:
             lines.update(dict.fromkeys(f"{_dotted(prefix + visible + p.path)}: {p.message}" for p in found))
             continue
         lines[f"{_dotted(prefix + visible)}: {_message(detail, models, show_values=show_values)}"] = None
     return ConfigError(list(lines))
+
+
+# What a union says of the branches that were not meant, and a list whose items are refused themselves.
+_WRONG_BRANCH = frozenset({"too_short", "literal_error", "model_type", "string_type"})
+
+
+def _is_told_better(
+    detail: ErrorDetails, visible: tuple[str | int, ...], details: list[ErrorDetails], paths: list[tuple[str | int, ...]]
+) -> bool:
+    """Whether another refusal of the same value, or of something inside it, says what is wrong with it."""
+    return any(
+        len(path) > len(visible)
+        or (other["type"] != detail["type"] and (other["type"] not in _WRONG_BRANCH or other["type"] == "string_type"))
+        for other, path in zip(details, paths, strict=True)
+        if path[: len(visible)] == visible
+    )
 
 
 def _rules_text(problems: list[Problem]) -> str:
@@ -162,8 +178,11 @@ def _message(detail: ErrorDetails, models: list[type[BaseModel]], *, show_values
         return f"needs the key {ctx.get('discriminator')} to say which variant is meant"
     if kind in _TYPES:
         return f"{_value(detail, show=show_values)}has the wrong type; {_TYPES[kind]}"
-    if kind in ("value_error", "rules", "assertion_error"):
-        return detail["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        text = detail["msg"].removeprefix("Value error, ")
+        return text if show_values else text.replace(repr(detail["input"]), "the value")
+    if kind == "too_short":
+        return f"has {ctx['actual_length']} entries; write at least {ctx['min_length']}"
     rule = detail["msg"][:1].lower() + detail["msg"][1:]
     return f"{_value(detail, show=show_values)}is refused: {rule}; change it to fit"
 

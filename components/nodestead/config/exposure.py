@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nodestead.config.base import Model, Problem, many
-from nodestead.config.scalars import IpAddress, LateIpAddress, LateName, NumberedKeys, Port, Url
+from nodestead.config.scalars import Annotations, Cidr, IpAddress, LateClass, LateIpAddress, NumberedKeys, Port, Url
 
 __all__ = [
     "ClusterExposure",
@@ -96,7 +96,7 @@ class NodePortExposure(_PerNodePorts):
     kind: Literal["nodePort"]
     port_range: str = Field(default="30000-32767", description="The cluster's --service-node-port-range.")
     external_address: ExternalAddress = NodeExternalIp(kind="nodeExternalIP")
-    annotations: dict[str, str] = Field(default_factory=dict, description="Annotations of the Services for peers.")
+    annotations: Annotations = Field(default_factory=dict, description="Annotations of the Services for peers.")
     external_traffic_policy: Literal["Local", "Cluster"] = Field(
         default="Local", description="Local keeps the address of the peer."
     )
@@ -128,9 +128,9 @@ class LoadBalancerExposure(Model):
         alias="loadBalancerIPs",
         description="Node number, or name of a bootstrap node, to the address to ask for.",
     )
-    load_balancer_class: LateName | None = None
-    source_ranges: tuple[str, ...] = many(description="CIDRs that may connect.")
-    annotations: dict[str, str] = Field(default_factory=dict, description="Annotations of the Services for peers.")
+    load_balancer_class: LateClass | None = None
+    source_ranges: tuple[Cidr, ...] = many(description="CIDRs that may connect.")
+    annotations: Annotations = Field(default_factory=dict, description="Annotations of the Services for peers.")
     external_traffic_policy: Literal["Local", "Cluster"] = Field(
         default="Local", description="Local keeps the address of the peer."
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from nodestead.config.base import Model, Problem
-from nodestead.config.scalars import DnsLabel, Duration, duration_seconds
+from nodestead.config.scalars import DnsLabel, Duration, Labels, duration_seconds
 
 __all__ = ["Monitoring"]
 
@@ -23,7 +23,7 @@ class Monitoring(Model):
     alerts: bool = Field(default=True, description="Make the PrometheusRule; false where the cluster lacks the CRD.")
     dashboard: bool = Field(default=True, description="Make the ConfigMap with the Grafana dashboard.")
     interval: Duration = Field(default="30s", description="Time between two scrapes, at most 2m.")
-    labels: dict[str, str] = Field(
+    labels: Labels = Field(
         default_factory=dict,
         description="Labels by which Prometheus picks PodMonitors and rules, as in `release: prometheus`.",
     )
@@ -41,7 +41,7 @@ class Monitoring(Model):
     def problems(self) -> Iterator[Problem]:
         """Times that would make alerts fire for no reason."""
         interval, down_for = duration_seconds(self.interval), duration_seconds(self.down_for)
-        if not 1 <= interval <= _LONGEST_INTERVAL:
+        if interval > _LONGEST_INTERVAL:
             yield Problem(["interval"], f"{self.interval} is refused; Prometheus forgets samples after 5m, write 1s to 2m")
         elif down_for < 4 * interval:
             yield Problem(

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from nodestead.config.base import Model
 from nodestead.config.fragments import Fragment
-from nodestead.config.scalars import LateName, Quantity
+from nodestead.config.scalars import Annotations, LateName, Size
 
 __all__ = ["EphemeralData", "ExistingClaim", "Persistence", "VolumeData"]
 
@@ -17,12 +17,12 @@ class VolumeData(Model):
     """A claim of its own for each node. It is never deleted with the stack; `nodestead data` lists what is left."""
 
     kind: Literal["volume"] = "volume"
-    size: Quantity = Field(default="20Gi", description="Size of each volume; it can grow in place, and never shrinks.")
+    size: Size = Field(default="20Gi", description="Size of each volume; it can grow in place, and never shrinks.")
     storage_class: LateName | Literal[""] | None = Field(
         default=None, description="Storage class; left out, the cluster's default; '' for no class at all."
     )
     access_modes: tuple[AccessMode, ...] = Field(default=("ReadWriteOnce",), strict=False, min_length=1)
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
     selector: Annotated[dict[str, Any], Fragment("LabelSelector")] | None = Field(
         default=None, description="Selects volumes that are there."
     )
@@ -34,14 +34,14 @@ class ExistingClaim(Model):
 
     kind: Literal["existingClaim"]
     claim: LateName
-    size: Quantity | None = Field(default=None, description="Its size, where it is to be compared with the quota.")
+    size: Size | None = Field(default=None, description="Its size, where it is to be compared with the quota.")
 
 
 class EphemeralData(Model):
     """Data that is lost with the pod."""
 
     kind: Literal["ephemeral"]
-    size: Quantity = Field(default="20Gi", description="Limit of the emptyDir; past it the pod is evicted.")
+    size: Size = Field(default="20Gi", description="Limit of the emptyDir; past it the pod is evicted.")
 
 
 Persistence = Annotated[VolumeData | ExistingClaim | EphemeralData, Field(discriminator="kind")]

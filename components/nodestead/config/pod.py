@@ -7,7 +7,19 @@ from pydantic import Field
 
 from nodestead.config.base import Deferred, Model, Problem, many
 from nodestead.config.fragments import Fragment
-from nodestead.config.scalars import DnsName, Duration, LateName, LateText, Percentage, Port
+from nodestead.config.scalars import (
+    Annotations,
+    DnsName,
+    Duration,
+    EnvName,
+    Labels,
+    LateEnvText,
+    LateName,
+    LateText,
+    Percentage,
+    Port,
+    PortName,
+)
 
 __all__ = [
     "Container",
@@ -23,9 +35,6 @@ __all__ = [
     "ServiceAccount",
 ]
 
-Labels = dict[str, str]
-_ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
-
 
 class Image(Model):
     """A container image, pinned by tag, digest or both."""
@@ -38,6 +47,19 @@ class Image(Model):
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     pull_secrets: tuple[DnsName, ...] = many(description="Names of Secrets with registry credentials.")
     allow_moving_tag: bool = Field(default=False, description="Accept a tag that moves (latest, stable) without a digest.")
+
+    def over(self, below: "Image") -> "Image":
+        """This image where it says something, and the one below for the rest; tag and digest belong together."""
+        pinned = self if self.tag is not None or self.digest is not None else below
+        given = self.model_fields_set
+        return Image(
+            repository=below.repository if self.repository is None else self.repository,
+            tag=pinned.tag,
+            digest=pinned.digest,
+            pull_policy=self.pull_policy if "pull_policy" in given else below.pull_policy,
+            pull_secrets=self.pull_secrets if "pull_secrets" in given else below.pull_secrets,
+            allow_moving_tag=True,
+        )
 
     def problems(self) -> Iterator[Problem]:
         """A tag that moves may bring another flavour with another env prefix overnight."""
@@ -73,7 +95,7 @@ EnvValue = str | Deferred | EnvFrom
 class ExtraPort(Model):
     """A port of the container beside those of the software; `service: true` puts it on the node's Service."""
 
-    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?$", description="At most 15 characters.")
+    name: PortName
     port: Port
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
     service: bool = True
@@ -90,6 +112,16 @@ class Probes(Model):
     readiness: Annotated[dict[str, Any], Fragment("Probe")] | None = None
     liveness: Annotated[dict[str, Any], Fragment("Probe")] | None = None
 
+    def problems(self) -> Iterator[Problem]:
+        """A probe that asks nothing is refused by the API server."""
+        for name in ("startup", "readiness", "liveness"):
+            probe: dict[str, Any] | None = getattr(self, name)
+            asked = [way for way in ("exec", "grpc", "httpGet", "tcpSocket") if way in (probe or ())]
+            if probe is not None and len(asked) != 1:
+                yield Problem(
+                    [name], f"asks in {len(asked)} ways; it replaces the whole probe, give one of exec, grpc, httpGet, tcpSocket"
+                )
+
 
 class Container(Model):
     """The node's container."""
@@ -98,7 +130,7 @@ class Container(Model):
         description="Replaces the start script; the address and bootstrap that it adds are then yours to add."
     )
     args: tuple[str, ...] = many(description="Arguments after those that the software needs.")
-    env: dict[Annotated[str, Field(pattern=_ENV_NAME)], LateText | EnvFrom] = Field(
+    env: dict[EnvName, LateEnvText | EnvFrom] = Field(
         default_factory=dict, description="Environment: a text, or an entry of a Secret or ConfigMap."
     )
     env_from: tuple[Annotated[dict[str, Any], Fragment("EnvFromSource")], ...] = many()
@@ -119,7 +151,7 @@ class Pod(Model):
     """What surrounds the node's container."""
 
     labels: Labels = Field(default_factory=dict)
-    annotations: Labels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
     security_context: Annotated[dict[str, Any], Fragment("PodSecurityContext")] = Field(
         default_factory=dict,
         description="Merged over the default: user, group and fsGroup 1000, no root, RuntimeDefault seccomp.",
@@ -147,7 +179,7 @@ class ServiceAccount(Model):
 
     create: bool = True
     name: LateName | None = Field(default=None, description="Name; with create false an existing account.")
-    annotations: Labels = Field(default_factory=dict, description="For example for a cloud's workload identity.")
+    annotations: Annotations = Field(default_factory=dict, description="For example for a cloud's workload identity.")
     rules: tuple[Annotated[dict[str, Any], Fragment("PolicyRule")], ...] = many(description="Rules of a Role in the namespace.")
     cluster_rules: tuple[Annotated[dict[str, Any], Fragment("PolicyRule")], ...] = many(description="Rules of a ClusterRole.")
     automount_token: bool | None = Field(

@@ -14,12 +14,18 @@ from nodestead.config.base import Deferred, looks_secret
 
 __all__ = [
     "SECURE",
+    "Annotations",
+    "Cidr",
     "Cron",
     "DnsLabel",
     "DnsName",
     "Duration",
+    "EnvName",
     "EthAddress",
     "IpAddress",
+    "Labels",
+    "LateClass",
+    "LateEnvText",
     "LateIpAddress",
     "LateName",
     "LateText",
@@ -27,12 +33,15 @@ __all__ = [
     "NumberedKeys",
     "Percentage",
     "Port",
+    "PortName",
     "Quantity",
     "SecretText",
     "SecurePlaceholder",
+    "Size",
     "Spr",
     "Url",
     "duration_seconds",
+    "is_url",
     "quantity_bytes",
 ]
 
@@ -74,12 +83,14 @@ def _shown(value: str) -> str:
     return "the value" if looks_secret(value) or len(value) > 80 else repr(value)
 
 
-def _pattern(pattern: str, rule: str) -> Callable[[str], str]:
+def _pattern(pattern: str, rule: str, most: int | None = None) -> Callable[[str], str]:
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value):
             raise ValueError(f"{_shown(value)} is refused; {rule}")
+        if most is not None and len(value) > most:
+            raise ValueError(f"the value has {len(value)} characters; write at most {most}")
         return value
 
     return check
@@ -106,6 +117,12 @@ def _quantity(value: str) -> str:
     return value
 
 
+def _size(value: str) -> str:
+    if quantity_bytes(value) < 1:
+        raise ValueError(f"{value!r} holds nothing; write a size, as in 20Gi or 500M")
+    return value
+
+
 _DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _SECONDS = (604_800, 86_400, 3_600, 60, 1)
 
@@ -119,7 +136,8 @@ def duration_seconds(duration: str) -> int:
 
 
 def _duration(value: str) -> str:
-    duration_seconds(value)
+    if duration_seconds(value) < 1:
+        raise ValueError(f"{value!r} is no time at all; write at least 1s")
     return value
 
 
@@ -130,6 +148,16 @@ def _ip(value: str) -> str:
         raise ValueError(
             f"{_shown(value)} is not an IP address; peers dial addresses, a host name or an empty text cannot be announced"
         ) from None
+    return value
+
+
+def _cidr(value: str) -> str:
+    try:
+        sound = bool(re.search(r"/\d+$", value)) and ipaddress.ip_network(value, strict=False) is not None
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError(f"{_shown(value)} is not a CIDR; write it as 192.0.2.0/24, a single address with /32")
     return value
 
 
@@ -173,14 +201,19 @@ def _is_ip(text: str, version: int) -> bool:
         return False
 
 
-def _url(value: str) -> str:
-    # A URL may carry a token in any part, so it is never repeated.
+def is_url(value: str) -> bool:
+    """Whether a text is a URL of a service: http, https, ws or wss, with a host."""
     try:
         parts = urlsplit(value)
-        sound = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and (parts.port or 1) > 0
+        sound = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        sound = False
-    if not sound or re.search(r"\s", value):
+        return False
+    return sound and not re.search(r"\s", value)
+
+
+def _url(value: str) -> str:
+    # A URL may carry a token in any part, so it is never repeated.
+    if not is_url(value):
         raise ValueError("the value is not a URL; write it with scheme and host, as in https://rpc.example.org/path")
     return value
 
@@ -191,12 +224,40 @@ _NAME = rf"{_LABEL}(?:\.{_LABEL})*"
 _NAME_RULE = "a name has lower-case letters, digits, hyphens and dots, and starts and ends with a letter or digit"
 
 DnsLabel = Annotated[str, _Rule(_pattern(_LABEL, _LABEL_RULE), schema={"pattern": f"^{_LABEL}$"})]
-DnsName = Annotated[str, _Rule(_pattern(_NAME, _NAME_RULE), schema={"pattern": f"^{_NAME}$", "maxLength": 253})]
-LateName = Annotated[str | Deferred, _Rule(_pattern(_NAME, _NAME_RULE), late=True)]
+DnsName = Annotated[str, _Rule(_pattern(_NAME, _NAME_RULE, 253), schema={"pattern": f"^{_NAME}$", "maxLength": 253})]
+LateName = Annotated[str | Deferred, _Rule(_pattern(_NAME, _NAME_RULE, 253), late=True)]
+# What apimachinery calls a qualified name: keys of labels and annotations, classes of load balancers.
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_KEY = rf"(?:{_NAME}/)?{_PART}"
+_KEY_RULE = "write at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before them if need be"
+LateClass = Annotated[str | Deferred, _Rule(_pattern(_KEY, _KEY_RULE), late=True)]
+_LabelKey = Annotated[str, _Rule(_pattern(_KEY, _KEY_RULE))]
+_LabelValue = Annotated[
+    str,
+    _Rule(_pattern(rf"(?:{_PART})?", "a label has at most 63 letters, digits, hyphens, underscores and dots, or is empty")),
+]
+Labels = dict[_LabelKey, _LabelValue]
+Annotations = dict[_LabelKey, str]
+EnvName = Annotated[
+    str,
+    _Rule(_pattern(r"[A-Za-z_][A-Za-z0-9_]*", "a variable has letters, digits and underscores, and starts with no digit")),
+]
+# validation.IsValidPortName of apimachinery.
+_PORT_NAME = r"(?=.*[a-z])(?!.*--)[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?"
+PortName = Annotated[
+    str,
+    _Rule(
+        _pattern(_PORT_NAME, "a port's name has at most 15 lower-case letters, digits and single hyphens, one letter at least"),
+        schema={"pattern": f"^{_PORT_NAME}$"},
+    ),
+]
+LateEnvText = Annotated[str | Deferred, _Rule(str, late=True)]
 LateText = Annotated[str | Deferred, _Rule(_pattern(r"\S(?:.*\S)?", "write a text that is not empty"), late=True)]
 Quantity = Annotated[str, _Rule(_quantity, schema={"pattern": f"^{_QUANTITY.pattern}$"})]
+Size = Annotated[str, _Rule(_size, schema={"pattern": f"^{_QUANTITY.pattern}$"})]
 Duration = Annotated[str, _Rule(_duration, schema={"pattern": f"^{_DURATION.pattern}$"})]
 Cron = Annotated[str, _Rule(_cron)]
+Cidr = Annotated[str, _Rule(_cidr)]
 IpAddress = Annotated[str, _Rule(_ip)]
 LateIpAddress = Annotated[str | Deferred, _Rule(_ip, late=True)]
 Multiaddress = Annotated[str, _Rule(_multiaddress)]

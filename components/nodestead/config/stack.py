@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from nodestead.config.base import Model, Problem
-from nodestead.config.scalars import DnsLabel
+from nodestead.config.scalars import DnsLabel, Labels
 
 __all__ = ["Cluster", "Namespace"]
 
@@ -19,7 +19,7 @@ class Namespace(Model):
     pod_security: Literal["restricted", "baseline", "privileged"] = Field(
         default="restricted", description="What Pod Security enforces; ports of hosts need privileged."
     )
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
 
 
 class Cluster(Model):

@@ -8,7 +8,20 @@ from pydantic import SecretStr
 
 from nodestead.config.base import Deferred
 
-__all__ = ["Address", "Late", "Manifest", "NodePlan", "PasswordHash", "Plan", "Ref", "Seed", "is_kept", "late_refs"]
+__all__ = [
+    "Address",
+    "Identity",
+    "Late",
+    "Manifest",
+    "NodePlan",
+    "PasswordHash",
+    "Plan",
+    "Ref",
+    "Seed",
+    "identity",
+    "is_kept",
+    "late_refs",
+]
 
 Manifest = dict[str, Any]
 """A Kubernetes object as `kubectl get -o yaml` shows it; leaves may be `Late` or a `Deferred` of the caller."""
@@ -88,6 +101,7 @@ class Plan:
         waves: Names of nodes in the order of a rollout; each wave waits until the one before is ready.
         timeout_seconds: How long a node of a wave may take to become ready.
         unchangeable: What may not change under kept data, by its path in the config.
+        noticed: What may change but costs something, by its path in the config: its value, and what to say of a change.
         needs_seed: Whether keys come from a seed.
         given_seed: A seed restored from its backup; None where one is generated.
         needs_password: Whether an API password is generated.
@@ -101,6 +115,7 @@ class Plan:
     waves: list[list[str]]
     timeout_seconds: int
     unchangeable: dict[str, Any]
+    noticed: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     needs_seed: bool = False
     given_seed: SecretStr | Deferred | None = None
     needs_password: bool = False
@@ -111,6 +126,19 @@ class Plan:
         yield from self.shared
         for node in self.nodes():
             yield from node.manifests
+
+
+Identity = tuple[str, str, str, str]
+"""API group, kind, namespace ("" for objects of the cluster) and name of an object."""
+
+
+def identity(manifest: Manifest) -> Identity:
+    """What the API server tells objects apart by; values that are not known yet stand for themselves."""
+    metadata = manifest["metadata"]
+    group = str(manifest["apiVersion"]).rpartition("/")[0]
+    named = [metadata.get("namespace") or "", metadata["name"]]
+    namespace, name = (str(part.stand_in if isinstance(part, Late) else part) for part in named)
+    return group, str(manifest["kind"]), namespace, name
 
 
 def is_kept(manifest: Manifest) -> bool:

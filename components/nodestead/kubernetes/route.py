@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nodestead.config.api_access import ApiAccess, GivenPassword, HttpRoute, Ingress, NoAuth, Tls
+from nodestead.config.api_access import PROXY_IMAGE, ApiAccess, GivenPassword, HttpRoute, Ingress, NoAuth, Tls
 from nodestead.config.base import Deferred
 from nodestead.config.scalars import duration_seconds
 from nodestead.kubernetes.metadata import SKIP_AWAIT, manifest
@@ -213,7 +213,7 @@ def proxy_container(access: ApiAccess) -> dict[str, Any]:
         mounts.append({"name": "proxy-auth", "mountPath": _AUTH_FOLDER, "readOnly": True})
     return {
         "name": "api-proxy",
-        "image": image_reference(access.proxy_image, ("", None)),
+        "image": image_reference(access.proxy_image.over(PROXY_IMAGE), ("", None)),
         "imagePullPolicy": access.proxy_image.pull_policy,
         "command": ["nginx", "-c", f"{_PROXY_FOLDER}/nginx.conf", "-g", "daemon off;"],
         "ports": [port],

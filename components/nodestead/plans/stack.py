@@ -11,13 +11,13 @@ from nodestead.config.exposure import HostPortExposure, LoadBalancerExposure
 from nodestead.config.scalars import DnsLabel
 from nodestead.config.stack import Cluster, Namespace
 from nodestead.kubernetes.metadata import KEPT, manifest
-from nodestead.kubernetes.objects import Manifest, Plan
+from nodestead.kubernetes.objects import Manifest, Plan, identity
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.plans.storage_node_group import plan_storage_node_group
 from nodestead.plans.storage_parts import SecretKeys
 from nodestead.plans.storage_rules import name_problems, taken_ports
 
-__all__ = ["StackConfig", "StackPlan", "identity", "plan_stack"]
+__all__ = ["StackConfig", "StackPlan", "namespace_manifest", "plan_stack"]
 
 
 class StackConfig(Model):
@@ -133,13 +133,7 @@ def namespace_manifest(namespace: Namespace) -> Manifest:
     return manifest("Namespace", "v1", namespace.name, None, labels, KEPT)
 
 
-def identity(one: Manifest) -> tuple[str, str, str]:
-    """What no two objects of a stack may share: kind, namespace and name."""
-    metadata = one["metadata"]
-    return one["kind"], str(metadata.get("namespace", "")), str(metadata["name"])
-
-
 def _refuse_doubles(plan: StackPlan) -> None:
     doubles = [key for key, count in Counter(map(identity, plan.manifests())).items() if count > 1]
     if doubles:
-        raise ConfigError([f"storageNodeGroups: two sets make {kind} {name}; rename one of them" for kind, _, name in doubles])
+        raise ConfigError([f"storageNodeGroups: two sets make {kind} {name}; rename one of them" for _, kind, _, name in doubles])

@@ -12,7 +12,7 @@ from nodestead.config.monitoring import Monitoring
 from nodestead.config.network import NetworkPolicyConfig
 from nodestead.config.persistence import Persistence, VolumeData
 from nodestead.config.pod import Container, Disruption, Image, Pod, Rollout, ServiceAccount
-from nodestead.config.scalars import NumberedKeys
+from nodestead.config.scalars import Labels, NumberedKeys
 from nodestead.plans.storage_parts import (
     Bootstrap,
     Keys,
@@ -63,7 +63,7 @@ class StorageNodeGroupArgs(Model):
     disruption: Disruption = Disruption()
     network_policy: NetworkPolicyConfig = NetworkPolicyConfig()
     monitoring: Monitoring | None = Field(default=None, description="PodMonitor, alerts and dashboard; {} for all of them.")
-    labels: dict[str, str] = Field(default_factory=dict, description="Labels of every object.")
+    labels: Labels = Field(default_factory=dict, description="Labels of every object.")
     nodes: Annotated[dict[str, NodeOverride], NumberedKeys] = Field(
         default_factory=dict, description="What single nodes have otherwise, by their number."
     )

@@ -92,8 +92,8 @@ class Group:
             return dataclasses.replace(spec, secret_env={f"{software.grammar.prefix}_ETH_PROVIDER": ref})
         return spec
 
-    def role(self, ordinal: int | None, ports: tuple[int, int], *, has_key: bool) -> NodeRole:
-        """What the group decides for a node; a bootstrap node has no ordinal."""
+    def role(self, ordinal: int | None, ports: tuple[int, int], *, has_key: bool, isolated: bool = False) -> NodeRole:
+        """What the group decides for a node; a bootstrap node has no ordinal, and only the first of them starts from nobody."""
         args = self.args
         return NodeRole(
             peer_port=ports[0],
@@ -103,7 +103,7 @@ class Group:
             data_dir=DATA_DIR,
             quota_bytes=quota_bytes(args, ordinal),
             bootstrap=ordinal is None,
-            isolated=args.bootstrap.kind == "none" or ordinal is None,
+            isolated=args.bootstrap.kind == "none" or isolated,
             sprs=args.bootstrap.sprs if isinstance(args.bootstrap, GivenSprs) else (),
             key_file=KEY_FILE if has_key else None,
         )

@@ -70,11 +70,21 @@ def _plan(group: Group) -> Plan:
         waves=_waves(group),
         timeout_seconds=duration_seconds(args.rollout.timeout),
         unchangeable=dict(group.unchangeable),
+        noticed=_noticed(group),
         needs_seed=isinstance(keys, SeedKeys),
         given_seed=given if isinstance(given, SecretStr | Deferred) else None,
         needs_password=args.api is not None and isinstance(args.api.auth, GeneratedPassword),
         outputs=outputs,
     )
+
+
+def _noticed(group: Group) -> dict[str, tuple[str, str]]:
+    """Names that a change of prettify or, under it, of replicas gives to nodes that are there."""
+    if group.args.layout == "pooled" or not group.args.prettify:
+        return {"nodeNames": ("numbered", f"the node {group.name} gets a number, and a new, empty volume; its old claim stays")}
+    first = group.node_name(group.args.first_ordinal)
+    notice = f"prettify renames a node: it is {first} from now on, with a volume of its own; the claim under its old name stays"
+    return {"nodeNames": ("prettified" if group.args.prettified else "numbered", notice)}
 
 
 def _waves(group: Group) -> list[list[str]]:

@@ -68,7 +68,7 @@ def _node(group: Group, ordinal: int, index: int) -> NodePlan:
     spec = group.spec(group.role(ordinal, ports, has_key=group.keys is not None))
     facts = NodeFacts(
         spec=spec,
-        image=image_of(group, spec, override),
+        image=image_of(group, override),
         ports=ports,
         bootstrap_urls=group.bootstrap_urls,
         address=_given_address(group, str(ordinal), override),
@@ -112,10 +112,10 @@ def _bootstrap_node(group: Group, node: str, index: int) -> NodePlan:
     labels = group.node_labels(node, bootstrap=True)
     called = f"bootstrap-{index + 1}"
     ports = node_ports(args.exposure, index, bootstrap=True)
-    spec = group.spec(group.role(None, ports, has_key=False))
+    spec = group.spec(group.role(None, ports, has_key=False, isolated=index == 0))
     facts = NodeFacts(
         spec=spec,
-        image=image_of(group, spec, NodeOverride()),
+        image=image_of(group, NodeOverride()),
         ports=ports,
         bootstrap_urls=tuple(url for other, url in zip(group.bootstrap_names, group.bootstrap_urls, strict=True) if other < node),
         address=_given_address(group, called, NodeOverride()),

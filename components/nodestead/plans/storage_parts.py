@@ -1,14 +1,15 @@
 """Parts of a group of storage nodes: its software, where peers come from, keys, ports, and what single nodes have otherwise."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
-from nodestead.config.base import Model
+from nodestead.config.base import Model, Problem
 from nodestead.config.fragments import Fragment
 from nodestead.config.pod import EnvFrom, Image
-from nodestead.config.scalars import LateIpAddress, LateName, LateText, Port, Quantity, SecretText, Spr
+from nodestead.config.scalars import EnvName, Labels, LateEnvText, LateIpAddress, LateName, Port, SecretText, Size, Spr
 from nodestead.software.codex import CodexFamily
 from nodestead.software.custom import CustomStorage
 
@@ -71,6 +72,11 @@ class SeedKeys(Model):
         description="64 hexadecimal digits, to restore a seed from its backup; by default one is made and kept in the state.",
     )
 
+    def problems(self) -> Iterator[Problem]:
+        """A seed that is none would be told by the cluster, one Secret after the other."""
+        if isinstance(self.seed, SecretStr) and not re.fullmatch(r"[0-9a-fA-F]{64}", self.seed.get_secret_value()):
+            yield Problem(["seed"], "the value is not 64 hexadecimal digits; give the `hex` of the seed that was backed up")
+
 
 class SecretKeys(Model):
     """An Ethereum key for each node from a Secret of yours."""
@@ -99,12 +105,12 @@ class NodeOverride(Model):
 
     disabled: bool = Field(default=False, description="Stop the node; its claim, key and Services stay.")
     image: Image | None = None
-    size: Quantity | None = None
+    size: Size | None = None
     existing_claim: LateName | None = None
-    node_selector: dict[str, str] | None = None
+    node_selector: Labels | None = None
     external_address: LateIpAddress | None = None
     resources: Annotated[dict[str, Any], Fragment("ResourceRequirements")] | None = None
-    env: dict[str, LateText | EnvFrom] = Field(default_factory=dict)
+    env: dict[EnvName, LateEnvText | EnvFrom] = Field(default_factory=dict)
 
 
 def filled(template: str, replica: int, pod: int, *, prettified: bool = False) -> str:

@@ -14,10 +14,10 @@ from nodestead.config.exposure import (
     LookupAddress,
     NodeExternalIp,
 )
-from nodestead.config.pod import EnvFrom
+from nodestead.config.pod import EnvFrom, Image
 from nodestead.config.scalars import duration_seconds
 from nodestead.kubernetes.objects import Address, Late
-from nodestead.kubernetes.pod import CONTAINER_SECURITY, env_list, field_env, merged
+from nodestead.kubernetes.pod import CONTAINER_SECURITY, env_list, field_env, image_reference, merged
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.software.spec import NodeSpec
 
@@ -58,7 +58,7 @@ class NodeFacts:
 
     Attributes:
         spec: What the software says.
-        image: The node's image reference.
+        image: The node's image, its own over the set's.
         ports: TCP and UDP port for peers.
         bootstrap_urls: Where the peer records of the set's own bootstrap nodes are fetched.
         address: Given external address; None where it is found out.
@@ -71,7 +71,7 @@ class NodeFacts:
     """
 
     spec: NodeSpec
-    image: Any
+    image: Image
     ports: tuple[int, int]
     bootstrap_urls: tuple[str, ...] = ()
     address: str | Deferred | None = None
@@ -81,6 +81,11 @@ class NodeFacts:
     key_by_pod: bool = False
     resources: dict[str, Any] | None = None
     env: Mapping[str, str | Deferred | EnvFrom] | None = None
+
+    @property
+    def image_reference(self) -> Any:
+        """The image over the software's, as a container names it."""
+        return image_reference(self.image, self.spec.image)
 
 
 def served_address(service: str) -> Late:
@@ -142,8 +147,8 @@ def _prepare_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str
         }
     return {
         "name": "prepare",
-        "image": facts.image,
-        "imagePullPolicy": args.image.pull_policy,
+        "image": facts.image_reference,
+        "imagePullPolicy": facts.image.pull_policy,
         "command": ["sh", f"{_AGENTS_FOLDER}/prepare.sh"],
         "env": [*fields, *env_list(env)],
         "resources": _SMALL,
@@ -204,8 +209,8 @@ def _node_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str, A
         start = {"command": ["sh", f"{_AGENTS_FOLDER}/start.sh"]}
     container: dict[str, Any] = {
         "name": "node",
-        "image": facts.image,
-        "imagePullPolicy": args.image.pull_policy,
+        "image": facts.image_reference,
+        "imagePullPolicy": facts.image.pull_policy,
         **start,
         "args": [*(() if user.command else spec.argv), *user.args],
         "env": [field_env("POD_NAME", "metadata.name"), field_env("POD_IP", "status.podIP"), *own, *env_list(env)],
@@ -256,8 +261,8 @@ def _availability_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dic
     }
     return {
         "name": "availability",
-        "image": facts.image,
-        "imagePullPolicy": args.image.pull_policy,
+        "image": facts.image_reference,
+        "imagePullPolicy": facts.image.pull_policy,
         "command": ["sh", f"{_AGENTS_FOLDER}/availability.sh"],
         "env": env_list(env),
         "resources": {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},

@@ -102,7 +102,7 @@ def pool_plan(group: Group) -> NodePlan:
     spec = group.spec(group.role(args.first_ordinal, ports, has_key=group.keys is not None))
     facts = NodeFacts(
         spec=spec,
-        image=image_of(group, spec, NodeOverride()),
+        image=image_of(group, NodeOverride()),
         ports=ports,
         bootstrap_urls=group.bootstrap_urls,
         address_map=bool(_pooled_addresses(group)),

@@ -5,9 +5,10 @@ from typing import Any
 
 from nodestead.config.base import Deferred
 from nodestead.config.exposure import HostPortExposure
+from nodestead.config.pod import Image
 from nodestead.kubernetes.metadata import manifest
 from nodestead.kubernetes.objects import Manifest
-from nodestead.kubernetes.pod import image_reference, pod_spec
+from nodestead.kubernetes.pod import pod_spec
 from nodestead.kubernetes.route import proxy_container, proxy_volumes
 from nodestead.plans.storage_group import Group
 from nodestead.plans.storage_parts import NodeOverride
@@ -40,13 +41,9 @@ def base64_text(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def image_of(group: Group, spec: NodeSpec, override: NodeOverride) -> Any:
-    """The node's image reference: its own over the set's over the software's."""
-    given = override.image or group.args.image
-    default = group.args.image
-    if given.repository is None and default.repository is not None:
-        given = given.model_copy(update={"repository": default.repository})
-    return image_reference(given, spec.image)
+def image_of(group: Group, override: NodeOverride) -> Image:
+    """The node's image: its own over the set's."""
+    return group.args.image if override.image is None else override.image.over(group.args.image)
 
 
 def data_volume(group: Group, claim_name: str | Deferred | None, ordinal: int | None) -> dict[str, Any]:
@@ -94,6 +91,9 @@ def pod_template(
     if routed and args.api is not None and args.api.proxied:
         containers.append(proxy_container(args.api))
         volumes += proxy_volumes(args.api, f"{group.name}-api-proxy", group.auth_name)
+    pull_secrets = dict.fromkeys(facts.image.pull_secrets)
+    if routed and args.api is not None and args.api.proxied:
+        pull_secrets |= dict.fromkeys(args.api.proxy_image.pull_secrets)
     annotations = {**args.pod.annotations, "nodestead.io/config": group.config_checksum}
     metadata = {
         "labels": {**args.pod.labels, **labels, "app.kubernetes.io/version": facts.spec.version},
@@ -107,7 +107,7 @@ def pod_template(
         containers=containers,
         init_containers=prepare,
         volumes=volumes,
-        pull_secrets=args.image.pull_secrets,
+        pull_secrets=tuple(pull_secrets),
         spread=group.selector,
         node_selector=node_selector,
         automount_token=automount,

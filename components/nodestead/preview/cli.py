@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 from nodestead import __version__
 
 if TYPE_CHECKING:
+    from nodestead.kubernetes.objects import Identity
     from nodestead.plans.stack import StackConfig
     from nodestead.preview.check import Answer
     from nodestead.preview.kubectl import Kubectl
-    from nodestead.preview.render import Identity
 
 __all__ = ["main"]
 
@@ -36,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 where all is well, 1 where something was found, 2 where the command or a config is refused.
     """
     args = _parser().parse_args(argv)
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        # The same bytes on every machine.
+        reconfigure(encoding="utf-8", newline="\n")
     run: Callable[[argparse.Namespace], int] = args.run
     try:
         return run(args)
@@ -69,8 +73,9 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _render(args: argparse.Namespace) -> int:
+    from nodestead.kubernetes.objects import identity
     from nodestead.preview.folder import file_names, write_folder
-    from nodestead.preview.render import identity, render_stack
+    from nodestead.preview.render import render_stack
     from nodestead.preview.yaml_text import yaml_text
 
     # Nothing is written before all is made: half a rendering would be applied as if it were whole.

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from nodestead.preview.render import Identity, RenderError
+from nodestead.kubernetes.objects import Identity
+from nodestead.preview.render import RenderError
 
 __all__ = ["LIST_FILE", "file_names", "write_folder"]
 

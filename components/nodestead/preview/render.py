@@ -6,26 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from nodestead.config.base import ConfigError, parse
-from nodestead.kubernetes.objects import Late, Manifest
+from nodestead.kubernetes.objects import Identity, Late, Manifest, identity
 from nodestead.plans.stack import StackConfig, StackPlan, plan_stack
 from nodestead.preview.stack_file import StackFile, read_stack
-from nodestead.preview.yaml_text import SECRET, plain
+from nodestead.preview.yaml_text import SECRET
 
 __all__ = [
-    "Identity",
     "RenderError",
     "StackRefusedError",
-    "identity",
     "read_config",
     "read_plan",
     "render_stack",
     "shown",
     "unique",
 ]
-
-Identity = tuple[str, str, str, str]
-"""API group, kind, namespace ("" for objects of the cluster) and name of an object."""
-
 
 class RenderError(ValueError):
     """Objects that cannot stand beside each other in a cluster."""
@@ -98,13 +92,6 @@ def _hidden(content: Any, marker: str) -> Any:
         # Its stand-in was made to be shown.
         return content
     return {key: item if isinstance(item, Late) else marker for key, item in content.items()}
-
-
-def identity(manifest: Manifest) -> Identity:
-    """What the API server tells objects apart by."""
-    metadata = manifest["metadata"]
-    group = manifest["apiVersion"].rpartition("/")[0]
-    return group, manifest["kind"], str(plain(metadata.get("namespace") or "")), str(plain(metadata["name"]))
 
 
 def unique(manifests: Iterable[Manifest]) -> Iterator[Manifest]:

@@ -4,11 +4,20 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from nodestead.config.base import Model, Problem
 from nodestead.config.pod import KeyRef
-from nodestead.config.scalars import Duration, EthAddress, Quantity, SecretText, duration_seconds, quantity_bytes
+from nodestead.config.scalars import (
+    Duration,
+    EthAddress,
+    Quantity,
+    SecretText,
+    Size,
+    duration_seconds,
+    is_url,
+    quantity_bytes,
+)
 from nodestead.software.codex_versions import COMPUTED, Grammar, grammar_of
 from nodestead.software.spec import MetricNames, NodeRole, NodeSpec
 
@@ -55,6 +64,8 @@ class EthProvider(Model):
         """One endpoint."""
         if (self.secret is None) == (self.url is None):
             yield Problem([], "the Ethereum provider has one source; give either secret (name and key) or url")
+        if isinstance(self.url, SecretStr) and not is_url(self.url.get_secret_value()):
+            yield Problem(["url"], "the value is not a URL; write it with scheme and host, as in https://rpc.example.org/path")
 
 
 class Marketplace(Model):
@@ -76,7 +87,7 @@ class CodexFamily(Model):
     version: str = Field(
         pattern=r"^\d+\.\d+\.\d+$", description="Release of the node; picks image, flags, API path and NAT words."
     )
-    quota: Quantity | None = Field(default=None, description="What a node may fill; by default its volume less the headroom.")
+    quota: Size | None = Field(default=None, description="What a node may fill; by default its volume less the headroom.")
     headroom_percent: int = Field(
         default=20,
         ge=5,
@@ -156,7 +167,10 @@ class CodexFamily(Model):
 
     def known_options(self, grammar: Grammar) -> frozenset[str]:
         """The options that are looked up: those of a subcommand count only when it is active."""
-        return grammar.options | (grammar.persistence_options if self.marketplace is not None else frozenset[str]())
+        if self.marketplace is None:
+            return grammar.options
+        known = grammar.options | grammar.persistence_options
+        return known | grammar.prover_options if self.marketplace.prover else known
 
     @property
     def grammar(self) -> Grammar:

@@ -22,8 +22,8 @@ _CIRCUITS = frozenset(
     max-block-depth max-cell-elements""".split()
 )
 _ETHEREUM = frozenset("eth-provider eth-account eth-private-key marketplace-address".split())
-_CODEX_0_1 = _COMMON | {"listen-addrs", "disc-ip", "disc-port", "cache-size", "simulate-proof-failures"}
-_CODEX_0_2 = _COMMON | {"listen-addrs", "disc-port", "cache-size", "num-threads", "simulate-proof-failures", "request-cache-size"}
+_CODEX_0_1 = _COMMON | {"listen-addrs", "disc-ip", "disc-port", "cache-size"}
+_CODEX_0_2 = _COMMON | {"listen-addrs", "disc-port", "cache-size", "num-threads"}
 _LOGOS_0_3 = _COMMON | {"listen-addrs", "disc-port", "cache-size", "num-threads", "block-retries"}
 _LOGOS_0_4 = _COMMON | frozenset(
     """listen-ip listen-port disc-port num-threads block-retries no-bootstrap-node network dht-mix-proxy mix-enabled mix-pool
@@ -84,8 +84,9 @@ class Grammar:
         prefix: Prefix of its environment variables.
         api_path: Base path of its API.
         metric_prefix: Prefix of its own metrics.
-        options: Flags of the top level, and of the subcommands where persistence is one.
-        persistence_options: Flags that are known under marketplace only.
+        options: Flags of the top level.
+        persistence_options: Flags of the subcommand persistence, where it is one.
+        prover_options: Flags of its subcommand prover.
         nat: The value of --nat that announces an address.
         listen: multiaddress, or ip-and-port.
         has_udp: Whether discovery has a UDP port.
@@ -102,6 +103,7 @@ class Grammar:
     metric_prefix: str
     options: frozenset[str]
     persistence_options: frozenset[str]
+    prover_options: frozenset[str]
     nat: str
     listen: Literal["multiaddress", "ip-and-port"]
     has_udp: bool
@@ -131,6 +133,7 @@ def _codex(options: frozenset[str], persistence: frozenset[str], nat: str, offer
         metric_prefix="codex",
         options=options,
         persistence_options=persistence,
+        prover_options=_CIRCUITS,
         nat=nat,
         listen="multiaddress",
         has_udp=True,
@@ -149,6 +152,7 @@ def _logos(options: frozenset[str], metric_prefix: str, *, by_ip: bool, has_udp:
         metric_prefix=metric_prefix,
         options=options,
         persistence_options=frozenset(),
+        prover_options=frozenset(),
         nat=_EXTIP,
         listen="ip-and-port" if by_ip else "multiaddress",
         has_udp=has_udp,
@@ -159,7 +163,8 @@ def _logos(options: frozenset[str], metric_prefix: str, *, by_ip: bool, has_udp:
     )
 
 
-_PERSISTENCE = _ETHEREUM | _VALIDATOR | _CIRCUITS
+_PERSISTENCE_0_1 = _ETHEREUM | _VALIDATOR | {"simulate-proof-failures"}
+_PERSISTENCE_0_2 = _PERSISTENCE_0_1 | {"request-cache-size"}
 _EXTIP = "extip:{address}"
 _ARCHIVIST_0_2 = Grammar(
     binary="archivist",
@@ -168,6 +173,7 @@ _ARCHIVIST_0_2 = Grammar(
     metric_prefix="archivist",
     options=_ARCHIVIST,
     persistence_options=frozenset(),
+    prover_options=frozenset(),
     nat=_EXTIP,
     listen="multiaddress",
     has_udp=True,
@@ -181,10 +187,10 @@ _ARCHIVIST_0_2 = Grammar(
 # From which release on (patch releases inside the last minor go by it too); the newest first.
 _GRAMMARS: dict[Kind, tuple[tuple[tuple[int, int, int], Grammar], ...]] = {
     "codex": (
-        ((0, 2, 4), _codex(_CODEX_0_2, _PERSISTENCE | {"max-priority-fee-per-gas"}, _EXTIP, _OFFER_0_2, networks=True)),
-        ((0, 2, 1), _codex(_CODEX_0_2, _PERSISTENCE, _EXTIP, _OFFER_0_2)),
-        ((0, 2, 0), _codex(_CODEX_0_2, _PERSISTENCE, _EXTIP, _OFFER_0_2_0)),
-        ((0, 1, 0), _codex(_CODEX_0_1, _PERSISTENCE, "{address}", _OFFER_0_1)),
+        ((0, 2, 4), _codex(_CODEX_0_2, _PERSISTENCE_0_2 | {"max-priority-fee-per-gas"}, _EXTIP, _OFFER_0_2, networks=True)),
+        ((0, 2, 1), _codex(_CODEX_0_2, _PERSISTENCE_0_2, _EXTIP, _OFFER_0_2)),
+        ((0, 2, 0), _codex(_CODEX_0_2, _PERSISTENCE_0_2, _EXTIP, _OFFER_0_2_0)),
+        ((0, 1, 0), _codex(_CODEX_0_1, _PERSISTENCE_0_1, "{address}", _OFFER_0_1)),
     ),
     "logosStorage": (
         ((0, 5, 0), _logos(_LOGOS_0_5, "storage", by_ip=True, has_udp=False)),

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from nodestead.config.base import Model
-from nodestead.config.scalars import DnsLabel, Quantity
+from nodestead.config.scalars import DnsLabel, EnvName, Size
 from nodestead.software.spec import NodeRole, NodeSpec
 
 __all__ = ["CustomStorage", "custom_spec"]
@@ -25,8 +25,8 @@ class CustomStorage(Model):
         default="", description="Program that args are given to; empty where the first of args is the program."
     )
     args: tuple[str, ...] = Field(strict=False, min_length=1, description=f"Program and arguments. {_PLACES}")
-    env: dict[str, str] = Field(default_factory=dict, description=f"Environment. {_PLACES}")
-    quota: Quantity | None = None
+    env: dict[EnvName, str] = Field(default_factory=dict, description=f"Environment. {_PLACES}")
+    quota: Size | None = None
     headroom_percent: int = Field(default=20, ge=0, le=90)
     api_path: str = Field(default="", pattern=r"^(/[^/\s]+)*$", description="Base path of the API.")
     health_path: str = Field(default="/", pattern=r"^/\S*$", description="Path that answers 200 when the node serves.")
