@@ -28,7 +28,7 @@ class StorageNodeGroup(NodeSet):
     >>> args = StorageNodeGroupArgs.model_validate({"software": codex, "exposure": {"kind": "loadBalancer"}})
     >>> StorageNodeGroup("public", args, pulumi.ResourceOptions(provider=cluster), namespace=namespace.metadata.name)
 
-    Children are there by attribute and by name: `group.stateful_sets["codex-1"]`, `group.resources["ConfigMap/codex-agents"]`.
+    Children are there by attribute and by name: `group.stateful_sets["codex-1"]`, `group.resources["NetworkPolicy/codex"]`.
     Claims and key Secrets outlive the group; `nodestead data` lists those that no stack holds.
     """
 

@@ -13,7 +13,6 @@ from sample_plan import NAMESPACE, metadata, node, plan
 
 from nodestead.component import NodeSet, refused_changes
 from nodestead.kubernetes.objects import Late, Manifest, NodePlan, PasswordHash, Plan, Seed
-from nodestead.registration import child_name
 
 
 def deployed(made: Plan | None = None, opts: pulumi.ResourceOptions | None = None, **how: Any) -> Recording:
@@ -62,25 +61,6 @@ def test_a_groups_first_word_does_not_pass_a_crd_for_a_built_in_kind() -> None:
         del manifests[3]["data"]
 
     assert deployed(with_node(change)).objects()["Job/codex-1-config"].type == "kubernetes:batch.volcano.sh/v1:Job"
-
-
-@pytest.mark.parametrize(
-    ("manifest", "name"),
-    [
-        ({"kind": "StatefulSet", "metadata": {"name": "codex-1", "namespace": "storage"}}, "codex-stateful-set-1"),
-        ({"kind": "StatefulSet", "metadata": {"name": "codex", "namespace": "storage"}}, "codex-stateful-set"),
-        (
-            {"kind": "PersistentVolumeClaim", "metadata": {"name": "data-codex-1-1", "namespace": "storage"}},
-            "codex-persistent-volume-claim.data-codex-1-1",
-        ),
-        ({"kind": "ConfigMap", "metadata": {"name": "codexample", "namespace": "storage"}}, "codex-config-map.codexample"),
-        ({"kind": "PodMonitor", "metadata": {"name": "codex", "namespace": "monitoring"}}, "codex-pod-monitor@monitoring"),
-        ({"kind": "ClusterRole", "metadata": {"name": "storage-codex"}}, "codex-cluster-role"),
-        ({"kind": "ServiceAccount", "metadata": {"name": Late((), str, ""), "namespace": "storage"}}, "codex-service-account"),
-    ],
-)
-def test_pulumi_names_never_change(manifest: Manifest, name: str) -> None:
-    assert child_name("codex", manifest, set_name="codex", namespace="storage") == name
 
 
 def test_children_are_there_by_name_and_by_attribute() -> None:

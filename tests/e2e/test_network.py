@@ -8,7 +8,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from cluster import apply, kubectl, until, wait_ready
@@ -21,7 +20,6 @@ from storage_groups import (
     free_node_ports,
     group,
     inside,
-    market,
     planned,
 )
 
@@ -33,6 +31,7 @@ pytestmark = pytest.mark.cluster
 
 PROXY_IMAGE = "docker.io/nginxinc/nginx-unprivileged:1.29.3-alpine"
 PATH = "/api/codex/v1"
+HOST_PORT = 21900
 
 
 def onlooker(namespace: str, name: str, image: str, labels: dict[str, str]) -> Manifest:
@@ -74,14 +73,10 @@ class Field:
             "lost": group(exposure={"kind": "nodePort", "basePort": free_node_ports(4) + 3}),
             "balanced": group(replicas=1, bootstrap={"kind": "own"}, exposure={"kind": "loadBalancer"}),
             "pooled": group(replicas=2, layout="pooled", exposure={"kind": "loadBalancer"}),
-            "closed": group(
-                market(),
-                monitoring={"from": [privileged], "podMonitor": False, "alerts": False, "dashboard": False},
-                api={"route": {"kind": "httpRoute", "path": "/storage", "nodeName": "node", "parents": [{"name": "gateway"}]}},
-            ),
+            "watched": group(monitoring={"from": [privileged]}),
         }
         self.plans = apply_groups(planned(restricted, groups))
-        exposure = {"kind": "hostPort", "basePort": self.node_port + 1000, "externalAddress": host}
+        exposure = {"kind": "hostPort", "basePort": HOST_PORT, "externalAddress": host}
         self.plans |= apply_groups(planned(privileged, {"hosted": group(replicas=2, exposure=exposure)}, "privileged"))
         self.onlookers = [
             onlooker(restricted, "client", image, API_CLIENT),
@@ -195,7 +190,7 @@ def test_with_a_host_port_a_node_listens_on_its_host(field: Field, host_address:
     field.ready("hosted")
     for number in (1, 2):
         info = debug_info(field.privileged, f"hosted-{number}-1")
-        port = field.node_port + 1000 + number - 1
+        port = HOST_PORT + number - 1
         assert info["announceAddresses"] == [f"/ip4/{host_address}/tcp/{port}"]
         assert field.answer(host_address, port) == info["id"]
 
@@ -211,12 +206,12 @@ def test_only_pods_with_the_label_of_api_clients_reach_the_api(field: Field) -> 
 
 
 def test_metrics_are_there_for_the_monitoring_namespace_and_nobody_else(field: Field) -> None:
-    plan = field.ready("closed")
-    assert "codex_repostore_bytes_used 0.0" in ask(field.restricted, "closed-1-1", "/metrics", 8008)
-    url = f"http://closed-1-service.{plan.namespace}:8008/metrics"
-    text = field.fetch(url, onlooker="scraper")
-    assert "libp2p_peers" in text
-    assert text.endswith("\n200")
+    field.ready("watched")
+    assert "codex_repostore_bytes_used 0.0" in ask(field.restricted, "watched-1-1", "/metrics", 8008)
+    url = f"http://watched-1-service.{field.restricted}:8008/metrics"
+    scraped = field.fetch(url, onlooker="scraper")
+    assert "libp2p_peers 0.0" in scraped
+    assert scraped.endswith("\n200")
     assert field.fetch(url, onlooker="stranger") == "000"
     assert field.fetch(url, onlooker="client") == "000"
 
@@ -224,34 +219,38 @@ def test_metrics_are_there_for_the_monitoring_namespace_and_nobody_else(field: F
 # --- the password before the API ---
 
 
-@pytest.fixture(scope="session")
-def proxy_image(storage_image: str) -> str:
-    """Debian's nginx under the name of the proxy that the library puts beside nodes."""
+GUARDED = group(
+    api={"route": {"kind": "httpRoute", "path": "/storage", "nodeName": "node", "parents": [{"name": "gateway"}]}}
+)
+
+
+@pytest.fixture(scope="module")
+def guarded(field: Field) -> str:
+    """The namespace of a node behind its proxy: Debian's nginx, under the name of the one that the library puts there."""
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
         pytest.skip("NOT TESTED: there is no nginx on this machine to make the proxy's image of (apt-get install nginx-light)")
     subprocess.run([cluster_script("image"), PROXY_IMAGE, nginx], check=True, capture_output=True)
-    return PROXY_IMAGE
+    field.plans |= apply_groups(planned(field.restricted, {"guarded": GUARDED}))
+    field.ready("guarded")
+    return field.restricted
 
 
-def test_the_proxy_lets_only_the_password_through_and_strips_the_path(proxy_image: str, field: Field) -> None:
-    field.ready("closed")
-    service = "http://closed-1-service:8081"
+def test_the_proxy_lets_only_the_password_through_and_strips_the_path(field: Field, guarded: str) -> None:
+    service = "http://guarded-1-service:8081"
     key = f"nodestead:{AUTH_PASSWORD}"
     assert field.fetch(f"{service}/storage/node-1{PATH}/spr").endswith("\n401")
     assert field.fetch(f"{service}/storage/node-1{PATH}/spr", "--user", "nodestead:wrong").endswith("\n401")
-    record = debug_info(field.restricted, "closed-1-1")["spr"]
+    record = debug_info(guarded, "guarded-1-1")["spr"]
     for path in (f"/storage/node-1{PATH}/spr", f"{PATH}/spr"):
         assert field.fetch(f"{service}{path}", "--user", key, "--header", "Accept: text/plain") == f"{record}\n200"
-    # The way around the proxy stays closed.
-    assert field.fetch(f"http://closed-1-service:8080{PATH}/spr") == "000"
 
 
-def test_an_upload_of_any_size_passes_the_proxy(proxy_image: str, field: Field) -> None:
-    field.ready("closed")
-    inside(field.restricted, "stranger", "true")
+def test_the_way_around_the_proxy_is_closed(field: Field, guarded: str) -> None:
+    assert field.fetch(f"http://guarded-1-service:8080{PATH}/spr") == "000"
+
+
+def test_the_proxy_takes_uploads_of_any_size(field: Field, guarded: str) -> None:
     program = f"head -c 3000000 /dev/zero | curl -sS -m 20 --user nodestead:'{AUTH_PASSWORD}' --data-binary @- $0"
-    url = f"http://closed-1-service:8081/storage/node-1{PATH}/data"
-    cid = inside(field.restricted, "stranger", "sh", "-c", program, url)
-    stored: dict[str, Any] = json.loads(ask(field.restricted, "closed-1-1", f"{PATH}/data"))
-    assert {"cid": cid} in stored["content"]
+    cid = inside(guarded, "stranger", "sh", "-c", program, f"http://guarded-1-service:8081/storage/node-1{PATH}/data")
+    assert {"cid": cid} in json.loads(ask(guarded, "guarded-1-1", f"{PATH}/data"))["content"]

@@ -77,7 +77,7 @@ def test_every_object_is_in_the_namespace_of_the_set_and_bears_its_labels() -> N
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({"interval": "0s"}, "monitoring.interval: 0s is refused; Prometheus forgets samples after 5m, write 1s to 2m"),
+        ({"interval": "0s"}, "monitoring.interval: '0s' is no time at all; write at least 1s"),
         ({"interval": "3m"}, "monitoring.interval: 3m is refused; Prometheus forgets samples after 5m, write 1s to 2m"),
         (
             {"downFor": "119s"},

@@ -153,11 +153,9 @@ def _ip(value: str) -> str:
 
 def _cidr(value: str) -> str:
     try:
-        sound = bool(re.search(r"/\d+$", value)) and ipaddress.ip_network(value, strict=False) is not None
+        ipaddress.ip_network(value if re.search(r"/\d+$", value) else "", strict=False)
     except ValueError:
-        sound = False
-    if not sound:
-        raise ValueError(f"{_shown(value)} is not a CIDR; write it as 192.0.2.0/24, a single address with /32")
+        raise ValueError(f"{_shown(value)} is not a CIDR; write it as 192.0.2.0/24, a single address with /32") from None
     return value
 
 

@@ -46,5 +46,5 @@ def manifest(
 
 
 def checksum(text: str) -> str:
-    """A short fingerprint of a config that pods read, so that its change restarts them."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """A short fingerprint of a config that pods read: in its name, a change restarts them, each in its batch."""
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -1,21 +1,20 @@
 """A whole stack: its config, the rules between its sets, and all of its objects."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydantic import Field
 
 from nodestead.config.base import ConfigError, Deferred, Model, Problem
-from nodestead.config.exposure import HostPortExposure, LoadBalancerExposure
+from nodestead.config.exposure import HostPortExposure
 from nodestead.config.scalars import DnsLabel
 from nodestead.config.stack import Cluster, Namespace
 from nodestead.kubernetes.metadata import KEPT, manifest
 from nodestead.kubernetes.objects import Manifest, Plan, identity
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.plans.storage_node_group import plan_storage_node_group
-from nodestead.plans.storage_parts import SecretKeys
-from nodestead.plans.storage_rules import name_problems, taken_ports
+from nodestead.plans.storage_rules import exclusive_things, name_problems, taken_ports
 
 __all__ = ["StackConfig", "StackPlan", "namespace_manifest", "plan_stack"]
 
@@ -45,8 +44,7 @@ class StackConfig(Model):
                     " or expose by nodePort or loadBalancer",
                 )
         yield from self._port_clashes()
-        yield from self._shared_addresses()
-        yield from self._shared_keys()
+        yield from self._shared_things()
 
     def _port_clashes(self) -> Iterator[Problem]:
         owners: dict[tuple[str, int], tuple[str, str]] = {}
@@ -63,31 +61,15 @@ class StackConfig(Model):
                     " the whole cluster's, move one of the ranges",
                 )
 
-    def _shared_addresses(self) -> Iterator[Problem]:
-        owners: dict[str, str] = {}
+    def _shared_things(self) -> Iterator[Problem]:
+        owners: dict[tuple[object, ...], str] = {}
+        told: set[tuple[str, tuple[str, ...]]] = set()
         for name, group in self.storage_node_groups.items():
-            if not isinstance(group.exposure, LoadBalancerExposure):
-                continue
-            for node, address in group.exposure.load_balancer_ips.items():
-                other = owners.setdefault(address, name)
-                if other != name:
-                    yield Problem(
-                        ["storageNodeGroups", name, "exposure", "loadBalancerIPs", node],
-                        f"{address} is that of a load balancer of storageNodeGroups.{other}; give each its own",
-                    )
-
-    def _shared_keys(self) -> Iterator[Problem]:
-        owners: dict[tuple[str, str], str] = {}
-        for name, group in self.storage_node_groups.items():
-            keys = group.keys
-            if not isinstance(keys, SecretKeys) or not isinstance(keys.name, str):
-                continue
-            other = owners.setdefault((keys.name, keys.key), name)
-            if other != name:
-                yield Problem(
-                    ["storageNodeGroups", name, "keys"],
-                    f"names the keys of storageNodeGroups.{other}: two nodes would sign with one key; use another Secret",
-                )
+            for thing, path, rule, remedy in exclusive_things(group):
+                other = owners.setdefault(thing, name)
+                if other != name and (name, path) not in told:
+                    told.add((name, path))
+                    yield Problem(["storageNodeGroups", name, *path], f"{rule} storageNodeGroups.{other}: {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +99,9 @@ def plan_stack(config: StackConfig, namespace: str | Deferred | None = None) -> 
     where = config.namespace.name if namespace is None else namespace
     shared = [namespace_manifest(config.namespace)] if config.namespace.create else []
     plan = StackPlan(shared, [plan_storage_node_group(name, args, where) for name, args in config.storage_node_groups.items()])
-    # Names of two sets can only meet where one set's name begins with the other's.
-    if any(other.startswith(f"{name}-") for name in config.storage_node_groups for other in config.storage_node_groups):
-        _refuse_doubles(plan)
+    # Users name some of the shared objects; names of nodes can only meet where one set's name begins with the other's.
+    close = any(other.startswith(f"{name}-") for name in config.storage_node_groups for other in config.storage_node_groups)
+    _refuse_doubles(plan.manifests() if close else (one for each in plan.sets for one in each.shared))
     return plan
 
 
@@ -133,7 +115,8 @@ def namespace_manifest(namespace: Namespace) -> Manifest:
     return manifest("Namespace", "v1", namespace.name, None, labels, KEPT)
 
 
-def _refuse_doubles(plan: StackPlan) -> None:
-    doubles = [key for key, count in Counter(map(identity, plan.manifests())).items() if count > 1]
+def _refuse_doubles(manifests: Iterable[Manifest]) -> None:
+    known = (one for one in manifests if isinstance(one["metadata"]["name"], str))
+    doubles = [key for key, count in Counter(map(identity, known)).items() if count > 1]
     if doubles:
         raise ConfigError([f"storageNodeGroups: two sets make {kind} {name}; rename one of them" for _, kind, _, name in doubles])

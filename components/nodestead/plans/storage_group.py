@@ -120,16 +120,17 @@ class Group:
         return tuple(f"http://{self.service_name(node)}:{self.args.ports.api}{path}" for node in self.bootstrap_names)
 
     @cached_property
-    def unchangeable(self) -> dict[str, str | int]:
+    def unchangeable(self) -> dict[str, str | int | None]:
         """What may not change under kept data, by its path in the config."""
         bootstrap = self.args.bootstrap
-        kept: dict[str, str | int] = {
+        kept: dict[str, str | int | None] = {
             "layout": self.args.layout,
+            "bootstrap.name": bootstrap.name if isinstance(bootstrap, NamedNetwork) else None,
             "firstOrdinal": self.args.first_ordinal,
             "software.kind": self.args.software.kind,
         }
-        if isinstance(bootstrap, NamedNetwork):
-            kept["bootstrap.name"] = bootstrap.name
+        if isinstance(self.namespace, str):
+            kept["namespace"] = self.namespace
         return kept | {f"software.{key}": value for key, value in self.bootstrap_spec.unchangeable.items()}
 
     def firewall_ports(self) -> Iterator[str]:
@@ -160,9 +161,14 @@ class Group:
         return {script: agent_script(script) for script in AGENTS}
 
     @cached_property
-    def config_checksum(self) -> str:
-        """Changes with anything that pods read from the group's ConfigMaps."""
-        return checksum(repr(sorted(self.scripts.items())) + self.proxy_text)
+    def agents_name(self) -> str:
+        """Name of the ConfigMap with the scripts; new scripts are a new one, so that they reach each node in its batch only."""
+        return f"{self.name}-agents-{checksum(repr(sorted(self.scripts.items())))}"
+
+    @cached_property
+    def proxy_name(self) -> str:
+        """Name of the ConfigMap with the config of the proxy beside each node; like that of the scripts."""
+        return f"{self.name}-api-proxy-{checksum(self.proxy_text)}"
 
     # ---- the way to the API from outside
 

@@ -68,7 +68,8 @@ def _plan(group: Group) -> Plan:
         shared=[group.patches.apply(m) for m in _shared_objects(group)],
         nodes=lambda: node_plans(group),
         waves=_waves(group),
-        timeout_seconds=duration_seconds(args.rollout.timeout),
+        # A pooled workload rolls its pods one by one, and is waited for as a whole.
+        timeout_seconds=duration_seconds(args.rollout.timeout) * (max(args.replicas, 1) if args.layout == "pooled" else 1),
         unchangeable=dict(group.unchangeable),
         noticed=_noticed(group),
         needs_seed=isinstance(keys, SeedKeys),
@@ -110,7 +111,7 @@ def _shared_objects(group: Group) -> Iterator[Manifest]:
     if asks_api_server(args):
         cluster_rules.append({"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]})
     yield from rights(group.name, namespace, labels, group.account, cluster_rules, cluster=True)
-    yield manifest("ConfigMap", "v1", f"{group.name}-agents", namespace, labels, data=group.scripts)
+    yield manifest("ConfigMap", "v1", group.agents_name, namespace, labels, data=group.scripts)
     yield from _provider_secret(group, labels)
     yield from _access_objects(group, labels)
     if args.disruption.enabled and args.replicas:
@@ -140,9 +141,7 @@ def _access_objects(group: Group, labels: dict[str, str]) -> Iterator[Manifest]:
     if isinstance(api.auth, GeneratedPassword):
         yield auth_secret(f"{group.name}-api-auth", group.namespace, labels, group.name, api.auth.user)
     if api.proxied:
-        yield manifest(
-            "ConfigMap", "v1", f"{group.name}-api-proxy", group.namespace, labels, data={"nginx.conf": group.proxy_text}
-        )
+        yield manifest("ConfigMap", "v1", group.proxy_name, group.namespace, labels, data={"nginx.conf": group.proxy_text})
     if isinstance(api.route, Ingress):
         yield ingress(group.name, group.namespace, labels, api, api.route, group.routed(), group.auth_name)
 

@@ -1,8 +1,7 @@
 """Rules for what a user adds to the pods of a storage node: what the API server would refuse, or a set would overwrite."""
 
 import re
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from nodestead.config.base import Problem
@@ -56,7 +55,7 @@ def _env_name_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
 
 
 def _port_name_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
-    owners = dict.fromkeys(_PORTS, "the node itself")
+    owners: dict[str, str] = dict.fromkeys(_PORTS, "the node itself")
     for index, port in enumerate(args.container.ports):
         if port.name in owners:
             yield Problem(
@@ -96,13 +95,11 @@ def _name_problems(path: list[str | int], name: Any, taken: set[Any], kind: str)
     taken.add(name)
 
 
-def _mount_problems(
-    path: list[str | int], mounts: Any, mountable: frozenset[Any] | set[Any], used: frozenset[str]
-) -> Iterator[Problem]:
+def _mount_problems(path: list[str | int], mounts: Any, mountable: Set[Any], used: frozenset[str]) -> Iterator[Problem]:
     paths = set(used)
     for index, mount in enumerate(mounts):
         if mount["name"] not in mountable:
-            there = ", ".join(sorted(map(str, chain(mountable))))
+            there = ", ".join(sorted(map(str, mountable)))
             yield Problem([*path, index, "name"], f"there is no volume {mount['name']!r}; add it to pod.volumes, or use {there}")
         if mount["mountPath"] in paths:
             yield Problem(

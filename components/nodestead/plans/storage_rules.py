@@ -1,7 +1,10 @@
 """Rules between the parts of a group of storage nodes: each broken one with path, value, rule and remedy."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
 
 from nodestead.config.base import Problem
 from nodestead.config.exposure import (
@@ -16,7 +19,8 @@ from nodestead.config.exposure import (
 from nodestead.config.persistence import EphemeralData, ExistingClaim, VolumeData
 from nodestead.config.scalars import quantity_bytes
 from nodestead.kubernetes import names
-from nodestead.plans.storage_parts import GivenSprs, NamedNetwork, SecretKeys
+from nodestead.plans.storage_parts import GivenSprs, NamedNetwork, SecretKeys, SeedKeys, filled
+from nodestead.plans.storage_pod_rules import pod_problems
 from nodestead.software.codex import CodexFamily
 from nodestead.software.codex_versions import COMPUTED
 from nodestead.software.custom import CustomStorage
@@ -24,7 +28,7 @@ from nodestead.software.custom import CustomStorage
 if TYPE_CHECKING:
     from nodestead.plans.storage_args import StorageNodeGroupArgs
 
-__all__ = ["group_problems", "name_problems", "quota_bytes", "taken_ports", "volume_size"]
+__all__ = ["exclusive_things", "group_problems", "name_problems", "quota_bytes", "taken_ports", "volume_size"]
 
 _MIB = 2**20
 
@@ -37,6 +41,7 @@ def group_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
     yield from _key_problems(args)
     yield from _software_problems(args)
     yield from _env_problems(args)
+    yield from pod_problems(args)
     if args.layout == "pooled":
         yield from _pooled_problems(args)
 
@@ -84,7 +89,7 @@ def taken_ports(args: "StorageNodeGroupArgs") -> Iterator[tuple[str, int, str, s
     exposure = args.exposure
     if not isinstance(exposure, NodePortExposure | HostPortExposure):
         return
-    has_udp = args.software.grammar.has_udp if isinstance(args.software, CodexFamily) else args.software.has_udp
+    has_udp = _has_udp(args)
     udp_field = "basePort" if exposure.discovery_base_port is None else "discoveryBasePort"
     pooled = args.layout == "pooled"
     for index, ordinal in enumerate(args.ordinals()):
@@ -101,21 +106,36 @@ def taken_ports(args: "StorageNodeGroupArgs") -> Iterator[tuple[str, int, str, s
             yield "UDP", udp, f"bootstrap-{index + 1}", "bootstrapBasePort"
 
 
+def _has_udp(args: "StorageNodeGroupArgs") -> bool:
+    return args.software.grammar.has_udp if isinstance(args.software, CodexFamily) else args.software.has_udp
+
+
+def _local_ports(args: "StorageNodeGroupArgs") -> Iterator[tuple[str, int, str]]:
+    """The ports that are the same in every pod: (protocol, port, what listens there)."""
+    exposure = args.exposure
+    yield "TCP", args.ports.api, "api"
+    yield "TCP", args.ports.metrics, "metrics"
+    if args.api is not None and args.api.proxied:
+        yield "TCP", args.api.proxy_port, "proxy"
+    for port in args.container.ports:
+        yield port.protocol, port.port, f"container.ports.{port.name}"
+    if isinstance(exposure, ClusterExposure | LoadBalancerExposure):
+        yield "TCP", exposure.port, "peers"
+        if _has_udp(args):
+            yield "UDP", exposure.discovery_port, "discovery"
+
+
 def _port_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
     exposure = args.exposure
-    local = {"api": args.ports.api, "metrics": args.ports.metrics}
-    if args.api is not None and args.api.proxied:
-        local["proxy"] = args.api.proxy_port
-    local |= {f"container.ports.{port.name}": port.port for port in args.container.ports if port.protocol == "TCP"}
-    if isinstance(exposure, ClusterExposure | LoadBalancerExposure):
-        local["peers"] = exposure.port
-    seen: dict[int, str] = {}
-    for what, port in local.items():
-        if port in seen:
+    local: dict[tuple[str, int], str] = {}
+    for protocol, port, what in _local_ports(args):
+        if (protocol, port) in local:
             yield Problem(
-                ["ports"], f"{port} is taken twice in one pod, by {seen[port]} and {what}; give one of them another port"
+                ["ports"],
+                f"{protocol} port {port} is taken twice in one pod, by {local[protocol, port]} and {what};"
+                " give one of them another port",
             )
-        seen.setdefault(port, what)
+        local.setdefault((protocol, port), what)
     if not isinstance(exposure, NodePortExposure | HostPortExposure):
         return
     if args.own_bootstrap and exposure.bootstrap_base_port is None:
@@ -131,7 +151,13 @@ def _port_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
             return
     yield from _range_problems(args, allowed)
     owners: dict[tuple[str, int], str] = {}
-    for protocol, port, node, _ in taken_ports(args):
+    for protocol, port, node, field in taken_ports(args):
+        if (protocol, port) in local:
+            yield Problem(
+                ["exposure", field],
+                f"{protocol} port {port} of node {node} is that of {local[protocol, port]} in the same pod; move one of them",
+            )
+            return
         if (protocol, port) in owners:
             yield Problem(
                 ["exposure"],
@@ -189,24 +215,20 @@ def _storage_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
                 " each under nodes",
             )
     claims: dict[str, str] = {}
+    for claim, path in _given_claims(args):
+        owner = claims.setdefault(claim, path[1])
+        if owner != path[1]:
+            yield Problem(path, f"{claim!r} is that of {'node ' * owner.isdigit()}{owner} already; name another")
     for node, override in args.nodes.items():
-        if override.existing_claim is not None and isinstance(override.existing_claim, str):
-            if override.existing_claim in claims:
-                yield Problem(
-                    ["nodes", node, "existingClaim"],
-                    f"{override.existing_claim!r} is that of node {claims[override.existing_claim]} already; name another",
-                )
-            claims.setdefault(override.existing_claim, node)
         if override.size is not None and not isinstance(persistence, VolumeData | EphemeralData):
             yield Problem(["nodes", node, "size"], "the claim is somebody else's and is not resized here; leave it out")
     if args.software.quota is None:
         return
     quota, headroom = quantity_bytes(args.software.quota), args.software.headroom_percent
-    for where, ordinal in [
-        (("persistence", "size"), None),
-        *((("nodes", n, "size"), int(n)) for n, o in args.nodes.items() if o.size),
+    for where, size in [
+        (("persistence", "size"), persistence.size),
+        *((("nodes", node, "size"), override.size) for node, override in args.nodes.items()),
     ]:
-        size = volume_size(args, ordinal if ordinal in args.ordinals() else None)
         if size is not None and quantity_bytes(size) * 100 < quota * (100 + headroom):
             needed = -(-quota * (100 + headroom) // 100 // _MIB)
             yield Problem(
@@ -214,6 +236,36 @@ def _storage_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
                 f"{size} is too small for a quota of {args.software.quota} and {headroom} percent of headroom: the disk would"
                 f" fill before the quota stops the node; give at least {needed}Mi, or lower software.quota",
             )
+
+
+def _given_claims(args: "StorageNodeGroupArgs") -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Claims of somebody else's, with the path that names each."""
+    persistence = args.persistence
+    if isinstance(persistence, ExistingClaim) and isinstance(persistence.claim, str):
+        yield persistence.claim, ("persistence", "claim")
+    for node, override in args.nodes.items():
+        if isinstance(override.existing_claim, str):
+            yield override.existing_claim, ("nodes", node, "existingClaim")
+
+
+def exclusive_things(args: "StorageNodeGroupArgs") -> Iterator[tuple[tuple[object, ...], tuple[str, ...], str, str]]:
+    """What no two nodes of a stack may share: (what it is, path that names it, value and rule up to the owner, remedy)."""
+    if isinstance(args.exposure, LoadBalancerExposure):
+        for node, address in args.exposure.load_balancer_ips.items():
+            path = ("exposure", "loadBalancerIPs", node)
+            yield ("address", address), path, f"{address} is that of a load balancer of", "give each its own"
+    for claim, path in _given_claims(args):
+        yield ("claim", claim), path, f"{claim!r} holds the data of", "name another"
+    keys, remedy = args.keys, "two nodes would sign with one key; use another"
+    if isinstance(keys, SecretKeys) and isinstance(keys.name, str):
+        for ordinal in args.ordinals():
+            pod = ordinal if args.layout == "pooled" else args.first_ordinal
+            entry = tuple(filled(text, ordinal, pod, prettified=args.prettified) for text in (keys.name, keys.key))
+            yield ("entry", *entry), ("keys",), "names keys of", f"{remedy} Secret, or other entries"
+    if isinstance(keys, SeedKeys) and isinstance(keys.seed, SecretStr):
+        for ordinal in args.ordinals():
+            one = ("seed", keys.seed.get_secret_value().lower(), keys.generation, ordinal)
+            yield one, ("keys", "seed"), "gives keys of", f"{remedy} seed, or other ordinals"
 
 
 def _key_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
@@ -302,23 +354,32 @@ def _pooled_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
 
 
 def name_problems(name: str, args: "StorageNodeGroupArgs") -> Iterator[Problem]:
-    """Names that get too long, or that a DNS name cannot begin with."""
-    if not name[:1].isalpha():
-        yield Problem([], f"{name!r} is refused as a name: names of Services start with a letter; rename the group")
+    """A name that is none, or that makes others too long."""
+    if not re.fullmatch(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", name):
+        yield Problem(
+            [],
+            f"{name!r} is refused as a name: names of Services have lower-case letters, digits and hyphens, and start with a"
+            " letter; rename the group",
+        )
+        return
+    text, most = max(_names_with_limits(name, args), key=lambda pair: len(pair[0]) - pair[1])
+    if len(text) > most:
+        yield Problem(
+            [], f"{text} has {len(text)} characters, {most} are allowed; shorten the group's name by {len(text) - most}"
+        )
+
+
+def _names_with_limits(name: str, args: "StorageNodeGroupArgs") -> Iterator[tuple[str, int]]:
+    """The longest names that a group makes, whatever its exposure, and how long each may be."""
     last = max(args.ordinals(), default=args.first_ordinal)
-    workload = names.node_name(name, last) if args.layout == "perNode" else name
-    if args.own_bootstrap:
-        workload = max(workload, names.node_name(f"{name}-bootstrap", args.own_bootstrap), key=len)
-    pod = names.pod_name(workload, last)
-    longest = {
-        workload: names.LONGEST_WORKLOAD,
-        names.peer_service_name(workload, pod, "loadBalancer", prettify=args.prettify_services): names.LONGEST_LABEL,
-        names.service_name(workload, pod, prettify=args.prettify_services): names.LONGEST_LABEL,
-        pod: names.LONGEST_LABEL,
-    }
-    for text, most in longest.items():
-        if len(text) > most:
-            yield Problem(
-                [], f"{text} has {len(text)} characters, {most} are allowed; shorten the group's name by {len(text) - most}"
-            )
-            return
+    pooled = args.layout == "pooled"
+    nodes = [(name, names.pod_name(name, last))] if pooled else []
+    alone = [] if pooled else [names.node_name(name, last)]
+    alone += [names.node_name(f"{name}-bootstrap", number) for number in range(1, args.own_bootstrap + 1)]
+    nodes += [(node, names.pod_name(node, args.first_ordinal)) for node in alone]
+    for node, pod in nodes:
+        yield node, names.LONGEST_WORKLOAD
+        yield pod, names.LONGEST_LABEL
+        owner = pod if pooled and node == name else node
+        yield names.service_name(node, pod, prettify=args.prettify_services), names.LONGEST_LABEL
+        yield names.peer_service_name(owner, pod, "loadBalancer", prettify=args.prettify_services), names.LONGEST_LABEL

@@ -59,7 +59,7 @@ def scratch_volumes(group: Group) -> list[dict[str, Any]]:
         # Keys are copied here: memory, gone with the pod.
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
-        {"name": "agents", "configMap": {"name": f"{group.name}-agents", "defaultMode": 0o555}},
+        {"name": "agents", "configMap": {"name": group.agents_name, "defaultMode": 0o555}},
     ]
     if asks_api_server(group.args):
         volumes.append(token_volume())
@@ -90,14 +90,13 @@ def pod_template(
     prepare, containers = node_containers(args, facts)
     if routed and args.api is not None and args.api.proxied:
         containers.append(proxy_container(args.api))
-        volumes += proxy_volumes(args.api, f"{group.name}-api-proxy", group.auth_name)
+        volumes += proxy_volumes(args.api, group.proxy_name, group.auth_name)
     pull_secrets = dict.fromkeys(facts.image.pull_secrets)
     if routed and args.api is not None and args.api.proxied:
         pull_secrets |= dict.fromkeys(args.api.proxy_image.pull_secrets)
-    annotations = {**args.pod.annotations, "nodestead.io/config": group.config_checksum}
     metadata = {
         "labels": {**args.pod.labels, **labels, "app.kubernetes.io/version": facts.spec.version},
-        "annotations": {**annotations, "kubectl.kubernetes.io/default-container": "node"},
+        "annotations": {**args.pod.annotations, "kubectl.kubernetes.io/default-container": "node"},
     }
     account = args.service_account
     automount = bool(account.rules or account.cluster_rules) if account.automount_token is None else account.automount_token

@@ -21,6 +21,7 @@ __all__ = [
     "unique",
 ]
 
+
 class RenderError(ValueError):
     """Objects that cannot stand beside each other in a cluster."""
 
