@@ -25,6 +25,15 @@ T = TypeVar("T")
 
 # The SDK leaves an input without value out; as a text it can be told from a rule that did not exist yet.
 _NOTHING = "not set"
+# 64 hexadecimal digits, which are 32 random bytes.
+_HEXADECIMAL: dict[str, Any] = {
+    "length": 64,
+    "upper": False,
+    "lower": False,
+    "numeric": False,
+    "special": True,
+    "override_special": "0123456789abcdef",
+}
 
 
 @contextmanager
@@ -63,7 +72,7 @@ class NodeSet(pulumi.ComponentResource):
     secrets: dict[str, Secret | SecretPatch]
     nodes: dict[str, dict[str, pulumi.Output[Any]]]
     outputs: dict[str, pulumi.Output[Any]]
-    seed: pulumi_random.RandomBytes | None
+    seed: pulumi_random.RandomPassword | None
     api_password: pulumi.Output[str] | None
 
     def __init__(self, kind: str, name: str, plan: Plan, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -97,8 +106,9 @@ class NodeSet(pulumi.ComponentResource):
             self._seed = pulumi.Output.secret(self._resolved(plan.given_seed))
         elif plan.needs_seed:
             options = pulumi.ResourceOptions(parent=self, protect=True)
-            self.seed = pulumi_random.RandomBytes(f"{name}-seed", length=32, opts=options)
-            self._seed = pulumi.Output.secret(self.seed.hex)
+            # Not RandomBytes: its id, which states and logs show in clear, is the very bytes.
+            self.seed = pulumi_random.RandomPassword(f"{name}-seed", **_HEXADECIMAL, opts=options)
+            self._seed = pulumi.Output.secret(self.seed.result)
         if plan.needs_password:
             options = pulumi.ResourceOptions(parent=self)
             password = pulumi_random.RandomPassword(f"{name}-api-password", length=32, special=False, opts=options)

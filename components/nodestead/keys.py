@@ -23,7 +23,7 @@ def derive_key(seed: str, purpose: str, ordinal: int, generation: int) -> bytes:
     """32 bytes of HKDF-SHA256 (RFC 5869) without salt, info `purpose|ordinal|generation`.
 
     Args:
-        seed: 64 hexadecimal digits, as the set's RandomBytes resource gives them.
+        seed: 64 hexadecimal digits, as the set's seed resource gives them.
         purpose: What the key is for, so that two keys of a node differ; without `|`.
         ordinal: Number of the node in its set.
         generation: Raised to rotate the key.

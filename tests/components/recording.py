@@ -88,10 +88,9 @@ class KubernetesMocks(pulumi.runtime.Mocks):
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         state = dict(cast("dict[str, Any]", args.inputs))
-        if args.typ == "random:index/randomBytes:RandomBytes":
-            state |= {"hex": SEED}
-        elif args.typ == "random:index/randomPassword:RandomPassword":
-            state |= {"result": PASSWORD, "bcryptHash": PASSWORD_HASH}
+        if args.typ == "random:index/randomPassword:RandomPassword":
+            is_seed = args.name.endswith("-seed")
+            state |= {"result": SEED} if is_seed else {"result": PASSWORD, "bcryptHash": PASSWORD_HASH}
         elif self._load_balancers and state.get("kind") == "Service" and state["spec"].get("type") == "LoadBalancer":
             state |= {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}}
         return f"{args.name}-id", state

@@ -174,10 +174,18 @@ def test_the_hash_of_the_password_is_secret_wherever_it_stands() -> None:
     assert deployed(with_node(change)).objects()["ConfigMap/codex-1-config"].secret_inputs == {"data"}
 
 
-def test_the_seed_is_protected_and_of_32_bytes() -> None:
+def test_the_seed_is_protected_and_64_hexadecimal_digits_under_an_id_that_does_not_show_them() -> None:
     seed = deployed().named("codex-seed")
 
-    assert (seed.type, seed.inputs["length"], seed.protect) == ("random:index/randomBytes:RandomBytes", 32, True)
+    assert (seed.type, seed.protect) == ("random:index/randomPassword:RandomPassword", True)
+    assert seed.inputs == {
+        "length": 64,
+        "upper": False,
+        "lower": False,
+        "numeric": False,
+        "special": True,
+        "overrideSpecial": "0123456789abcdef",
+    }
 
 
 def test_a_given_seed_takes_the_place_of_a_generated_one() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import SecretStr
 
+from nodestead.config.base import Deferred
 from nodestead.kubernetes.objects import Address, Late, Manifest, PasswordHash, Plan, Ref, Seed, late_refs
 
 __all__ = [
@@ -36,7 +37,7 @@ class KubectlError(RuntimeError):
 class Kubectl(Protocol):
     """What the fixture `kubectl` gives."""
 
-    def __call__(self, *args: str, input: str | None = None, check: bool = True) -> str:
+    def __call__(self, *args: str, input: str | None = None, check: bool = True) -> str:  # noqa: A002
         """Runs kubectl on the cluster of KUBECONFIG and gives its standard output; without check whatever it said."""
         ...
 
@@ -92,7 +93,7 @@ def resolved(value: Any, answer: Callable[[Ref], Any]) -> Any:
         return {key: resolved(item, answer) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [resolved(item, answer) for item in cast("list[Any]", value)]
-    return value
+    return answer(value) if isinstance(value, Deferred) else value
 
 
 def answer_from(namespace: str, seed: str, password_hash: str, ref: Ref) -> Any:

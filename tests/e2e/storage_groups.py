@@ -50,9 +50,7 @@ def group(software: Mapping[str, Any] | None = None, **given: Any) -> dict[str, 
         "bootstrap": {"kind": "none"},
         "persistence": {"kind": "volume", "size": "1Gi"},
         "container": {"resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}},
-        "patches": {
-            "StatefulSet": {"*": {"spec": {"template": {"spec": {"containers": [{"name": "node", **_QUICK_PROBES}]}}}}}
-        },
+        "patches": {"StatefulSet": {"*": {"spec": {"template": {"spec": {"containers": [{"name": "node", **_QUICK_PROBES}]}}}}}},
     }
     return base | given
 

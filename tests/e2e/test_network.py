@@ -40,9 +40,7 @@ def onlooker(namespace: str, name: str, image: str, labels: dict[str, str]) -> M
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": 0,
-        "containers": [
-            {"name": "node", "image": image, "command": ["sleep", "infinity"], "securityContext": CONTAINER_SECURITY}
-        ],
+        "containers": [{"name": "node", "image": image, "command": ["sleep", "infinity"], "securityContext": CONTAINER_SECURITY}],
     }
     return {
         "apiVersion": "v1",
@@ -92,9 +90,15 @@ class Field:
 
     def answer(self, host: str, port: int, *, onlooker: str = "stranger", udp: bool = False) -> str:
         """The peer id that a node's port answers to an onlooker; empty where nobody answers."""
-        ask_peer = "s.send(b'?'); print(s.recv(200).decode().strip())"
         kind = "SOCK_DGRAM" if udp else "SOCK_STREAM"
-        program = f"import socket; s = socket.socket(type=socket.{kind}); s.settimeout(3); s.connect(({host!r}, {port})); {ask_peer}"
+        program = f"""
+import socket
+peer = socket.socket(type=socket.{kind})
+peer.settimeout(3)
+peer.connect(({host!r}, {port}))
+peer.send(b"?")
+print(peer.recv(200).decode())
+"""
         return self._from(onlooker, "python3", "-c", program)
 
     def fetch(self, url: str, *options: str, onlooker: str = "stranger") -> str:
@@ -219,9 +223,7 @@ def test_metrics_are_there_for_the_monitoring_namespace_and_nobody_else(field: F
 # --- the password before the API ---
 
 
-GUARDED = group(
-    api={"route": {"kind": "httpRoute", "path": "/storage", "nodeName": "node", "parents": [{"name": "gateway"}]}}
-)
+GUARDED = group(api={"route": {"kind": "httpRoute", "path": "/storage", "nodeName": "node", "parents": [{"name": "gateway"}]}})
 
 
 @pytest.fixture(scope="module")

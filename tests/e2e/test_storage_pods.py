@@ -102,8 +102,10 @@ def restart(namespace: str, pod: str) -> None:
 def test_the_dev_stack_runs_without_a_restart(ready: Callable[[str], Plan], module_namespace: str) -> None:
     ready("codex")
     selector = "app.kubernetes.io/instance=codex"
-    pods = json.loads(kubectl("get", "pods", "--namespace", module_namespace, "--selector", selector, "--output", "json"))["items"]
-    restarts = {pod["metadata"]["name"]: sum(c["restartCount"] for c in pod["status"]["containerStatuses"]) for pod in pods}
+    listed = json.loads(kubectl("get", "pods", "--namespace", module_namespace, "--selector", selector, "--output", "json"))
+    restarts = {
+        pod["metadata"]["name"]: sum(c["restartCount"] for c in pod["status"]["containerStatuses"]) for pod in listed["items"]
+    }
     assert restarts == {"codex-bootstrap-1-1": 0, "codex-1-1": 0, "codex-2-1": 0, "codex-3-1": 0}
 
 
@@ -167,9 +169,7 @@ SECRET_PLACES = ("/data/node", "/data/node/repo", "/data/node/key")
 
 
 @pytest.mark.parametrize("name", ["codex", "seller"])
-def test_a_restart_keeps_identity_and_modes_without_root(
-    ready: Callable[[str], Plan], module_namespace: str, name: str
-) -> None:
+def test_a_restart_keeps_identity_and_modes_without_root(ready: Callable[[str], Plan], module_namespace: str, name: str) -> None:
     ready(name)
     pod = f"{name}-1-1"
     places = [*SECRET_PLACES, *(["/run/nodestead/eth-private-key"] if name == "seller" else [])]

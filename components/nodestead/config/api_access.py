@@ -7,7 +7,7 @@ from pydantic import Field
 
 from nodestead.config.base import Model, Problem, many
 from nodestead.config.pod import Image
-from nodestead.config.scalars import Annotations, DnsName, LateName
+from nodestead.config.scalars import Annotations, DnsLabel, HostName, LateLabel, LateName
 
 __all__ = ["PROXY_IMAGE", "ApiAccess", "Auth", "GeneratedPassword", "GivenPassword", "HttpRoute", "Ingress", "NoAuth", "Tls"]
 
@@ -72,7 +72,7 @@ class _Route(Model):
     )
     prettify: bool = Field(default=True, description="/codex-1 instead of /codex-1-1.")
     leading_zeros: int = Field(default=0, ge=0, le=6, description="Digits that the node's number is padded to.")
-    controller_namespace: DnsName | None = Field(
+    controller_namespace: DnsLabel | None = Field(
         default=None,
         description="Namespace of the controller's pods, which may reach the port; else ingress-nginx, or with a proxy any pod.",
     )
@@ -82,7 +82,7 @@ class Ingress(_Route):
     """An Ingress with one path for each node."""
 
     kind: Literal["ingress"]
-    hosts: tuple[DnsName, ...] = Field(strict=False, min_length=1)
+    hosts: tuple[HostName, ...] = Field(strict=False, min_length=1)
     name: LateName | None = Field(default=None, description="Name of the Ingress; by default that of the set.")
     class_name: LateName | None = None
     controller: Literal["ingressNginx", "other"] = Field(
@@ -97,7 +97,7 @@ class GatewayRef(Model):
     """A Gateway, or one listener of it."""
 
     name: LateName
-    namespace: LateName | None = None
+    namespace: LateLabel | None = None
     section_name: LateName | None = None
 
 
@@ -105,9 +105,19 @@ class HttpRoute(_Route):
     """A Gateway API HTTPRoute for each node; TLS is the business of the Gateway's listener."""
 
     kind: Literal["httpRoute"]
-    hosts: tuple[DnsName, ...] = many()
-    parents: tuple[GatewayRef, ...] = Field(strict=False, min_length=1, description="Gateways that the routes attach to.")
+    hosts: tuple[HostName, ...] = many(max_length=16)
+    parents: tuple[GatewayRef, ...] = Field(
+        strict=False, min_length=1, max_length=32, description="Gateways that the routes attach to."
+    )
     annotations: Annotations = Field(default_factory=dict)
+
+    def problems(self) -> Iterator[Problem]:
+        """A Gateway that is named twice is named by two of its listeners."""
+        for index, parent in enumerate(self.parents):
+            before = [other for other in self.parents[:index] if (other.name, other.namespace) == (parent.name, parent.namespace)]
+            sections = {other.section_name for other in before}
+            if before and (parent.section_name is None or None in sections or parent.section_name in sections):
+                yield Problem(["parents", index], "names a Gateway again; name another listener of it with sectionName each time")
 
 
 PROXY_IMAGE = Image(repository="docker.io/nginxinc/nginx-unprivileged", tag="1.29.3-alpine")

@@ -1,10 +1,11 @@
 """Where a node keeps its data."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from nodestead.config.base import Model
+from nodestead.config.base import Model, Problem
 from nodestead.config.fragments import Fragment
 from nodestead.config.scalars import Annotations, LateName, Size
 
@@ -27,6 +28,11 @@ class VolumeData(Model):
         default=None, description="Selects volumes that are there."
     )
     from_snapshot: LateName | None = Field(default=None, description="VolumeSnapshot that new volumes are made from.")
+
+    def problems(self) -> Iterator[Problem]:
+        """What the API server would refuse of a claim."""
+        if "ReadWriteOncePod" in self.access_modes and len(set(self.access_modes)) > 1:
+            yield Problem(["accessModes"], "ReadWriteOncePod goes with no other mode; leave the others out")
 
 
 class ExistingClaim(Model):

@@ -121,6 +121,10 @@ class Probes(Model):
                 yield Problem(
                     [name], f"asks in {len(asked)} ways; it replaces the whole probe, give one of exec, grpc, httpGet, tcpSocket"
                 )
+            if probe is not None and name != "readiness" and probe.get("successThreshold", 1) != 1:
+                yield Problem(
+                    [name, "successThreshold"], "only a readiness probe may ask for more than one success; leave it out"
+                )
 
 
 class Container(Model):
@@ -162,7 +166,8 @@ class Pod(Model):
     topology_spread: tuple[Annotated[dict[str, Any], Fragment("TopologySpreadConstraint")], ...] | None = Field(
         default=None,
         strict=False,
-        description="Replaces the default, which spreads the nodes of the set over hosts where it can.",
+        description="Replaces the default, which spreads the nodes of the set over hosts where it can; without a"
+        " labelSelector a constraint is for the nodes of the set.",
     )
     priority_class_name: LateName | None = None
     runtime_class_name: LateName | None = None

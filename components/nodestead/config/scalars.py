@@ -22,11 +22,13 @@ __all__ = [
     "Duration",
     "EnvName",
     "EthAddress",
+    "HostName",
     "IpAddress",
     "Labels",
     "LateClass",
     "LateEnvText",
     "LateIpAddress",
+    "LateLabel",
     "LateName",
     "LateText",
     "Multiaddress",
@@ -221,8 +223,17 @@ _LABEL_RULE = "a name has 1 to 63 lower-case letters, digits and hyphens, and st
 _NAME = rf"{_LABEL}(?:\.{_LABEL})*"
 _NAME_RULE = "a name has lower-case letters, digits, hyphens and dots, and starts and ends with a letter or digit"
 
+
+def _host(value: str) -> str:
+    if _is_ip(value, 4):
+        raise ValueError(f"{value!r} is an address, and routes go by host names; write it as api.example.org")
+    return _pattern(_NAME, _NAME_RULE, 253)(value)
+
+
 DnsLabel = Annotated[str, _Rule(_pattern(_LABEL, _LABEL_RULE), schema={"pattern": f"^{_LABEL}$"})]
 DnsName = Annotated[str, _Rule(_pattern(_NAME, _NAME_RULE, 253), schema={"pattern": f"^{_NAME}$", "maxLength": 253})]
+HostName = Annotated[str, _Rule(_host, schema={"pattern": f"^{_NAME}$", "maxLength": 253})]
+LateLabel = Annotated[str | Deferred, _Rule(_pattern(_LABEL, _LABEL_RULE), late=True)]
 LateName = Annotated[str | Deferred, _Rule(_pattern(_NAME, _NAME_RULE, 253), late=True)]
 # What apimachinery calls a qualified name: keys of labels and annotations, classes of load balancers.
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"

@@ -35,6 +35,10 @@ POD_SECURITY: dict[str, Any] = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 
+_OVER_HOSTS: tuple[dict[str, Any], ...] = (
+    {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"},
+)
+
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """JSON merge (RFC 7396) of two mappings: null takes a key away."""
@@ -122,18 +126,10 @@ def pod_spec(
         spec["tolerations"] = list(pod.tolerations)
     if pod.affinity is not None:
         spec["affinity"] = pod.affinity
-    constraints = (
-        list(pod.topology_spread)
-        if pod.topology_spread is not None
-        else [
-            {
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": dict(spread)},
-            }
-        ]
-    )
+    # Without a selector a constraint matches no pod and does nothing, which nobody wants who writes one.
+    spreading = _OVER_HOSTS if pod.topology_spread is None else pod.topology_spread
+    own = {"matchLabels": dict(spread)}
+    constraints = [{**one, "labelSelector": one.get("labelSelector", own)} for one in spreading]
     if constraints:
         spec["topologySpreadConstraints"] = constraints
     named = {

@@ -142,7 +142,7 @@ def _access_objects(group: Group, labels: dict[str, str]) -> Iterator[Manifest]:
         yield auth_secret(f"{group.name}-api-auth", group.namespace, labels, group.name, api.auth.user)
     if api.proxied:
         yield manifest("ConfigMap", "v1", group.proxy_name, group.namespace, labels, data={"nginx.conf": group.proxy_text})
-    if isinstance(api.route, Ingress):
+    if isinstance(api.route, Ingress) and group.args.replicas:
         yield ingress(group.name, group.namespace, labels, api, api.route, group.routed(), group.auth_name)
 
 

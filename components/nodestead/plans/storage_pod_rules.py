@@ -1,7 +1,7 @@
 """Rules for what a user adds to the pods of a storage node: what the API server would refuse, or a set would overwrite."""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nodestead.config.base import Problem
@@ -95,7 +95,7 @@ def _name_problems(path: list[str | int], name: Any, taken: set[Any], kind: str)
     taken.add(name)
 
 
-def _mount_problems(path: list[str | int], mounts: Any, mountable: Set[Any], used: frozenset[str]) -> Iterator[Problem]:
+def _mount_problems(path: list[str | int], mounts: Any, mountable: Collection[Any], used: frozenset[str]) -> Iterator[Problem]:
     paths = set(used)
     for index, mount in enumerate(mounts):
         if mount["name"] not in mountable:

@@ -216,9 +216,9 @@ def _storage_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
             )
     claims: dict[str, str] = {}
     for claim, path in _given_claims(args):
-        owner = claims.setdefault(claim, path[1])
-        if owner != path[1]:
-            yield Problem(path, f"{claim!r} is that of {'node ' * owner.isdigit()}{owner} already; name another")
+        owner = claims.setdefault(claim, ".".join(path))
+        if owner != ".".join(path):
+            yield Problem(path, f"{claim!r} is that of {owner} already; name another")
     for node, override in args.nodes.items():
         if override.size is not None and not isinstance(persistence, VolumeData | EphemeralData):
             yield Problem(["nodes", node, "size"], "the claim is somebody else's and is not resized here; leave it out")
@@ -329,10 +329,7 @@ def _env_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
             elif flag in COMPUTED:
                 yield Problem([*path, name], f"is computed; {COMPUTED[flag]}")
             elif flag not in args.software.known_options(grammar):
-                yield Problem(
-                    [*path, name],
-                    f"{args.software.kind} {args.software.version} has no --{flag} and would ignore it; leave it out",
-                )
+                yield Problem([*path, name], args.software.why_unknown(grammar, flag))
 
 
 def _pooled_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:

@@ -88,12 +88,11 @@ def pod_template(
     """The pod template of a node; a routed one has the proxy beside it where a proxy asks for passwords."""
     args = group.args
     prepare, containers = node_containers(args, facts)
-    if routed and args.api is not None and args.api.proxied:
-        containers.append(proxy_container(args.api))
-        volumes += proxy_volumes(args.api, group.proxy_name, group.auth_name)
     pull_secrets = dict.fromkeys(facts.image.pull_secrets)
     if routed and args.api is not None and args.api.proxied:
         pull_secrets |= dict.fromkeys(args.api.proxy_image.pull_secrets)
+        containers.append(proxy_container(args.api))
+        volumes += proxy_volumes(args.api, group.proxy_name, group.auth_name)
     metadata = {
         "labels": {**args.pod.labels, **labels, "app.kubernetes.io/version": facts.spec.version},
         "annotations": {**args.pod.annotations, "kubectl.kubernetes.io/default-container": "node"},

@@ -131,14 +131,14 @@ class CodexFamily(Model):
     def _settings_problems(self, grammar: Grammar) -> Iterator[Problem]:
         for name, flag in _FLAGS.items():
             if getattr(self, name) is not None and flag not in self.known_options(grammar):
-                yield Problem([_camel(name)], f"{self.kind} {self.version} has no --{flag} and would ignore it; leave it out")
+                yield Problem([_camel(name)], self.why_unknown(grammar, flag))
         if self.num_threads == 1:
             yield Problem(["numThreads"], "1 is refused; the node takes 0 or at least 2")
         for flag in self.options:
             if flag in COMPUTED:
                 yield Problem(["options", flag], f"is computed; {COMPUTED[flag]}")
             elif flag not in self.known_options(grammar):
-                yield Problem(["options", flag], f"{self.kind} {self.version} has no --{flag} and would ignore it; leave it out")
+                yield Problem(["options", flag], self.why_unknown(grammar, flag))
             elif flag in _FLAGS.values():
                 field = next(_camel(name) for name, known in _FLAGS.items() if known == flag)
                 yield Problem(["options", flag], f"has a field of its own; set {field}")
@@ -171,6 +171,13 @@ class CodexFamily(Model):
             return grammar.options
         known = grammar.options | grammar.persistence_options
         return known | grammar.prover_options if self.marketplace.prover else known
+
+    def why_unknown(self, grammar: Grammar, flag: str) -> str:
+        """What to say of an option that is not looked up."""
+        if flag not in grammar.persistence_options | grammar.prover_options:
+            return f"{self.kind} {self.version} has no --{flag} and would ignore it; leave it out"
+        needed = "marketplace" if flag in grammar.persistence_options else "marketplace and its prover"
+        return f"{self.kind} {self.version} reads --{flag} with {needed} only; add that, or leave it out"
 
     @property
     def grammar(self) -> Grammar:

@@ -21,7 +21,7 @@ class NodeRole:
         data_dir: Folder for the node's data; a subfolder of the mount, so that the node may own it.
         quota_bytes: What the node may fill of its volume.
         bootstrap: Whether the node is the set's own bootstrap node.
-        isolated: Whether peers come from the set's own bootstrap node or from nobody, so that no public network is to be joined.
+        isolated: Whether it starts from nobody, so that it has to be told not to join a public network.
         sprs: Given peer records to start from.
         key_file: Where the Ethereum key lies when the node starts; None for a node without.
     """
