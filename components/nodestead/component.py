@@ -90,6 +90,7 @@ class NodeSet(pulumi.ComponentResource):
         self._plan = plan
         self._addresses: dict[str, pulumi.Output[list[dict[str, str]] | None]] = {}
         self._make_secrets(name)
+        self._restoring = _restoring_hook(f"{_hook_prefix(token, name, opts)}::key") if self._seed is not None else None
         self.resources = {}
         self.stateful_sets, self.services, self.secrets = {}, {}, {}
         nodes = list(plan.nodes())
@@ -155,6 +156,8 @@ class NodeSet(pulumi.ComponentResource):
         set_name, namespace = self._plan.name, self._plan.namespace
         name = child_name(self.pulumi_resource_name, manifest, set_name=set_name, namespace=namespace)
         opts = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on), custom_timeouts=timeouts)
+        if self._restoring is not None and manifest["kind"] == "Secret" and manifest.get("immutable"):
+            opts.hooks = pulumi.ResourceHookBinding(on_error=[self._restoring])
         resource = register(name, self._resolved(manifest), opts)
         self.resources[object_key(manifest, set_name=set_name, namespace=namespace)] = resource
         by_name = {"StatefulSet": self.stateful_sets, "Service": self.services, "Secret": self.secrets}.get(manifest["kind"])
@@ -243,11 +246,29 @@ def _with_guard(
             message = f"{name}: the nodes' data was made for the old value; set it back, or make a new set under another name"
             raise ValueError("\n".join([message, *(f"  - {line}" for line in refused)]))
 
-    # Two components of one name can only differ in the types of their parents, and hooks have one name space.
-    parent = f"{opts.parent.pulumi_resource_type}::{opts.parent.pulumi_resource_name}::" if opts and opts.parent else ""
-    hook = pulumi.ResourceHook(f"{parent}{token}::{name}::guard", guard, pulumi.ResourceHookOptions(on_dry_run=True))
+    hook = pulumi.ResourceHook(f"{_hook_prefix(token, name, opts)}::guard", guard, pulumi.ResourceHookOptions(on_dry_run=True))
     binding = pulumi.ResourceHookBinding(before_update=[hook])
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=binding))
+
+
+def _restoring_hook(hook_name: str) -> pulumi.ErrorHook:
+    """Tells what it means that the API server refuses a key Secret, and what to do."""
+
+    def explain(args: pulumi.ErrorHookArgs) -> bool:
+        if any("field is immutable" in error for error in args.errors):
+            pulumi.log.error(
+                f"{args.name}: the living key is of another seed than this state has, and stays as it is; restore the seed from"
+                " its backup with keys.seed"
+            )
+        return False
+
+    return pulumi.ErrorHook(hook_name, explain)
+
+
+def _hook_prefix(token: str, name: str, opts: pulumi.ResourceOptions | None) -> str:
+    """Two components of one name can only differ in the types of their parents, and hooks have one name space."""
+    parent = f"{opts.parent.pulumi_resource_type}::{opts.parent.pulumi_resource_name}::" if opts and opts.parent else ""
+    return f"{parent}{token}::{name}"
 
 
 def _guarded(unchangeable: Mapping[str, Any]) -> dict[str, Any]:

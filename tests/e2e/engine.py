@@ -69,7 +69,7 @@ class Stack:
         shutil.copy(PROJECT / "Pulumi.yaml", folder)
         (folder / "__main__.py").write_text(program or (PROJECT / "__main__.py").read_text())
         (folder / ".venv").symlink_to(sys.prefix)
-        self.run("stack", "init")
+        self.run("stack", "init", "--no-select")
 
     # ---- its config
 

@@ -88,8 +88,11 @@ class Field:
         wait_ready(str(plan.namespace), [node.name for node in plan.nodes()], 120)
         return plan
 
-    def answer(self, host: str, port: int, *, onlooker: str = "stranger", udp: bool = False) -> str:
-        """The peer id that a node's port answers to an onlooker; empty where nobody answers."""
+    def must_answer(self, host: str, port: int, peer_id: str, *, udp: bool = False) -> None:
+        """Waits until a port for peers answers with this peer id; new Services take kube-proxy a moment."""
+        until(f"{host}:{port} answers with {peer_id}", lambda: self._answer(host, port, udp=udp) == peer_id, seconds=15)
+
+    def _answer(self, host: str, port: int, *, udp: bool) -> str:
         kind = "SOCK_DGRAM" if udp else "SOCK_STREAM"
         program = f"""
 import socket
@@ -99,7 +102,7 @@ peer.connect(({host!r}, {port}))
 peer.send(b"?")
 print(peer.recv(200).decode())
 """
-        return self._from(onlooker, "python3", "-c", program)
+        return self._from("stranger", "python3", "-c", program)
 
     def fetch(self, url: str, *options: str, onlooker: str = "stranger") -> str:
         """The status that a URL answers to an onlooker, 000 for none, and what is below it."""
@@ -143,8 +146,8 @@ def test_behind_a_node_port_a_node_listens_on_and_announces_that_port(field: Fie
         port = field.node_port + number - 1
         assert info["announceAddresses"] == [f"/ip4/{host_address}/tcp/{port}"]
         assert [address.rpartition("/")[2] for address in info["addrs"]] == [str(port)]
-        assert field.answer(host_address, port) == info["id"]
-        assert field.answer(host_address, port, udp=True) == info["id"]
+        field.must_answer(host_address, port, info["id"])
+        field.must_answer(host_address, port, info["id"], udp=True)
 
 
 def test_public_nodes_reach_their_bootstrap_node_at_the_address_it_announces(field: Field, host_address: str) -> None:
@@ -186,8 +189,8 @@ def test_behind_a_load_balancer_a_node_announces_its_address(field: Field, name:
     address = service_address(field.restricted, service)
     info = debug_info(field.restricted, pod)
     assert info["announceAddresses"] == [f"/ip4/{address}/tcp/8070"]
-    assert field.answer(address, 8070) == info["id"]
-    assert field.answer(address, 8090, udp=True) == info["id"]
+    field.must_answer(address, 8070, info["id"])
+    field.must_answer(address, 8090, info["id"], udp=True)
 
 
 def test_with_a_host_port_a_node_listens_on_its_host(field: Field, host_address: str) -> None:
@@ -196,7 +199,7 @@ def test_with_a_host_port_a_node_listens_on_its_host(field: Field, host_address:
         info = debug_info(field.privileged, f"hosted-{number}-1")
         port = HOST_PORT + number - 1
         assert info["announceAddresses"] == [f"/ip4/{host_address}/tcp/{port}"]
-        assert field.answer(host_address, port) == info["id"]
+        field.must_answer(host_address, port, info["id"])
 
 
 # --- who may connect ---
@@ -205,7 +208,7 @@ def test_with_a_host_port_a_node_listens_on_its_host(field: Field, host_address:
 def test_only_pods_with_the_label_of_api_clients_reach_the_api(field: Field) -> None:
     field.ready("public")
     url = f"http://public-1-service:8080{PATH}/spr"
-    assert field.fetch(url, onlooker="client").endswith("\n200")
+    until("a client reaches it", lambda: field.fetch(url, onlooker="client").endswith("\n200"))
     assert field.fetch(url, onlooker="stranger") == "000"
 
 
@@ -213,9 +216,7 @@ def test_metrics_are_there_for_the_monitoring_namespace_and_nobody_else(field: F
     field.ready("watched")
     assert "codex_repostore_bytes_used 0.0" in ask(field.restricted, "watched-1-1", "/metrics", 8008)
     url = f"http://watched-1-service.{field.restricted}:8008/metrics"
-    scraped = field.fetch(url, onlooker="scraper")
-    assert "libp2p_peers 0.0" in scraped
-    assert scraped.endswith("\n200")
+    until("the scraper reaches it", lambda: "libp2p_peers 0.0" in field.fetch(url, onlooker="scraper"))
     assert field.fetch(url, onlooker="stranger") == "000"
     assert field.fetch(url, onlooker="client") == "000"
 
@@ -235,6 +236,7 @@ def guarded(field: Field) -> str:
     subprocess.run([cluster_script("image"), PROXY_IMAGE, nginx], check=True, capture_output=True)
     field.plans |= apply_groups(planned(field.restricted, {"guarded": GUARDED}))
     field.ready("guarded")
+    until("the proxy answers", lambda: field.fetch("http://guarded-1-service:8081/").endswith("\n401"))
     return field.restricted
 
 
@@ -249,6 +251,7 @@ def test_the_proxy_lets_only_the_password_through_and_strips_the_path(field: Fie
 
 
 def test_the_way_around_the_proxy_is_closed(field: Field, guarded: str) -> None:
+    assert field.fetch(f"http://guarded-1-service:8080{PATH}/spr", onlooker="client").endswith("\n200")
     assert field.fetch(f"http://guarded-1-service:8080{PATH}/spr") == "000"
 
 

@@ -73,7 +73,7 @@ LoadBalancerAddress = Annotated[ServedAddress | LookupAddress | FixedAddress, Fi
 
 
 def _range(text: str) -> range:
-    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    match = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
     if match is None or not 0 < int(match[1]) <= int(match[2]) <= 65535:
         raise ValueError(f"{text!r} is not a range of ports; write it as 30000-32767")
     return range(int(match[1]), int(match[2]) + 1)

@@ -98,7 +98,7 @@ def _pattern(pattern: str, rule: str, most: int | None = None) -> Callable[[str]
     return check
 
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E|m)?")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E|m)?")
 _FACTORS = (
     {"": 1, "m": Decimal("0.001")}
     | {unit: 1000**power for power, unit in enumerate(("k", "M", "G", "T", "P", "E"), start=1)}
@@ -125,7 +125,7 @@ def _size(value: str) -> str:
     return value
 
 
-_DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DURATION = re.compile("".join(rf"(?:([0-9]+){unit})?" for unit in "wdhms"))
 _SECONDS = (604_800, 86_400, 3_600, 60, 1)
 
 
@@ -145,11 +145,13 @@ def _duration(value: str) -> str:
 
 def _ip(value: str) -> str:
     try:
-        ipaddress.ip_address(value)
+        address = ipaddress.ip_address(value)
     except ValueError:
         raise ValueError(
             f"{_shown(value)} is not an IP address; peers dial addresses, a host name or an empty text cannot be announced"
         ) from None
+    if address.is_unspecified or address.is_loopback or address.is_multicast or "%" in value:
+        raise ValueError(f"{value!r} is no address that peers can dial; write that of one host, as in 203.0.113.7")
     return value
 
 
@@ -300,7 +302,7 @@ Port = Annotated[int, _IntRule(str)]
 def _percentage(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("the value has the wrong type; write a count (2) or a percentage ('25%')")
-    if isinstance(value, str) and not re.fullmatch(r"(?:[1-9]\d?|100)%", value):
+    if isinstance(value, str) and not re.fullmatch(r"(?:[1-9][0-9]?|100)%", value):
         raise ValueError(f"{_shown(value)} is refused; write a percentage from 1% to 100%, or a count without quotes")
     if isinstance(value, int) and value < 1:
         raise ValueError(f"{value} is refused; at least one node at a time must roll, write 1 or more")

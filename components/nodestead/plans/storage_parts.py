@@ -75,7 +75,7 @@ class SeedKeys(Model):
     def problems(self) -> Iterator[Problem]:
         """A seed that is none would be told by the cluster, one Secret after the other."""
         if isinstance(self.seed, SecretStr) and not re.fullmatch(r"[0-9a-fA-F]{64}", self.seed.get_secret_value()):
-            yield Problem(["seed"], "the value is not 64 hexadecimal digits; give the `hex` of the seed that was backed up")
+            yield Problem(["seed"], "the value is not 64 hexadecimal digits; give the seed as it was backed up")
 
 
 class SecretKeys(Model):

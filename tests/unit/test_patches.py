@@ -1,0 +1,65 @@
+"""The user's last word over an object."""
+
+from typing import Any
+
+import groups
+import pytest
+
+from nodestead.config.base import ConfigError
+from nodestead.kubernetes.patches import patched
+
+
+@pytest.mark.parametrize(
+    ("value", "patch", "result"),
+    [
+        ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
+        ({"a": 1, "b": 2}, {"a": None}, {"b": 2}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}}, {"a": {"b": 1, "c": 3}}),
+        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
+        ({"a": 1}, {"a": {"b": 2}}, {"a": {"b": 2}}),
+        ([{"name": "x", "v": 1}, {"name": "y"}], [{"name": "x", "w": 2}], [{"name": "x", "v": 1, "w": 2}, {"name": "y"}]),
+        ([{"name": "x"}], [{"name": "z"}], [{"name": "x"}, {"name": "z"}]),
+        ([{"name": "x"}, {"name": "y"}], [{"name": "x", "$patch": "delete"}], [{"name": "y"}]),
+        ([{"name": "x"}], [{"name": "absent", "$patch": "delete"}], [{"name": "x"}]),
+        ([{"name": "x"}], [], []),
+        ([{"key": "x"}], [{"name": "x"}], [{"name": "x"}]),
+    ],
+)
+def test_a_patch_merges_mappings_and_lists_of_named_items(value: Any, patch: Any, result: Any) -> None:
+    assert patched(value, patch) == result
+
+
+def test_a_patch_leaves_what_it_is_put_over_as_it_was() -> None:
+    value = {"a": {"b": 1}, "l": [{"name": "x", "v": 1}]}
+    patched(value, {"a": {"b": 2}, "l": [{"name": "x", "v": 2}]})
+    assert value == {"a": {"b": 1}, "l": [{"name": "x", "v": 1}]}
+
+
+def test_a_patch_reaches_the_object_of_its_kind_and_name_alone() -> None:
+    plan = groups.plan(replicas=2, patches={"StatefulSet": {"codex-2": {"spec": {"minReadySeconds": 7}}}})
+    assert groups.find(plan, "StatefulSet", "codex-2")["spec"]["minReadySeconds"] == 7
+    assert "minReadySeconds" not in groups.find(plan, "StatefulSet", "codex-1")["spec"]
+
+
+def test_a_star_reaches_all_objects_of_its_kind() -> None:
+    plan = groups.plan(replicas=2, patches={"Service": {"*": {"metadata": {"annotations": {"team": "storage"}}}}})
+    found = [one["metadata"]["annotations"]["team"] for one in plan.manifests() if one["kind"] == "Service"]
+    assert found == ["storage", "storage"]
+
+
+def test_the_patch_of_one_object_goes_over_that_of_its_kind() -> None:
+    patches = {"StatefulSet": {"codex-1": {"spec": {"minReadySeconds": 1}}, "*": {"spec": {"minReadySeconds": 2}}}}
+    assert groups.find(groups.plan(patches=patches), "StatefulSet", "codex-1")["spec"]["minReadySeconds"] == 1
+
+
+def test_a_shared_object_can_be_patched() -> None:
+    plan = groups.plan(patches={"PodDisruptionBudget": {"codex": {"spec": {"maxUnavailable": 2}}}})
+    assert groups.find(plan, "PodDisruptionBudget", "codex")["spec"]["maxUnavailable"] == 2
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "Statefulset", "Ingress"])
+def test_a_patch_that_matches_nothing_is_refused(kind: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        groups.plan(patches={kind: {"codex-9": {"spec": {}}}})
+    (line,) = refusal.value.problems
+    assert line.startswith(f"storageNodeGroups.codex.patches.{kind}.codex-9: matches no object")
