@@ -9,6 +9,7 @@ from typing import Literal
 
 import cluster
 import pytest
+from engine import NewStack, Stack
 from images import build_storage_node, cluster_script
 
 STORAGE_IMAGES: dict[str, tuple[Literal["codex", "storage", "archivist"], str]] = {
@@ -82,3 +83,15 @@ def other_namespace(kubectl: cluster.Kubectl, request: pytest.FixtureRequest) ->
     name = _named(request)
     yield name
     _delete(name)
+
+
+@pytest.fixture(scope="session")
+def new_stack(storage_image: str, tmp_path_factory: pytest.TempPathFactory) -> NewStack:
+    """Makes stacks for the Pulumi CLI; without one everything that asks for it is skipped."""
+    if shutil.which("pulumi") is None:
+        pytest.skip("NOT TESTED in the engine: there is no Pulumi CLI on PATH; README says how to get it")
+
+    def make(program: str | None = None, name: str = "e2e") -> Stack:
+        return Stack(tmp_path_factory.mktemp("stack") / "project", program, name)
+
+    return make

@@ -14,9 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from cluster import until
+from cluster import kubectl, until
+from storage_groups import group
 
-__all__ = ["ADOPT", "PROJECT", "EngineError", "PodWatch", "Stack", "dev_config", "watching"]
+__all__ = [
+    "ADOPT",
+    "PROJECT",
+    "EngineError",
+    "NewStack",
+    "PodWatch",
+    "Stack",
+    "dev_config",
+    "identities",
+    "objects",
+    "versions",
+    "watching",
+]
 
 PROJECT = Path(__file__).parents[2]
 
@@ -35,15 +48,32 @@ def dev_config(namespace: str, groups: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         namespace: Name of the namespace.
-        groups: The groups by name, each as what it has otherwise than the one of dev.
+        groups: The groups by name, each as what it has otherwise than the one of dev, made small and quick.
     """
     config: dict[str, Any] = yaml.safe_load((PROJECT / "stacks" / "Pulumi.dev.yaml").read_text())["config"]
     (base,) = config["nodestead:storageNodeGroups"].values()
+    base |= {key: value for key, value in group().items() if key in ("container", "patches")}
     return config | {
         "nodestead:namespace": config["nodestead:namespace"] | {"name": namespace},
         "nodestead:cluster": {"kubeconfig": os.environ["KUBECONFIG"]},
         "nodestead:storageNodeGroups": {name: base | given for name, given in groups.items()},
     }
+
+
+def objects(namespace: str, *kinds: str) -> dict[str, dict[str, Any]]:
+    """The objects of some kinds, by Kind/name."""
+    found = json.loads(kubectl("get", ",".join(kinds), "--namespace", namespace, "--output", "json"))["items"]
+    return {f"{one['kind']}/{one['metadata']['name']}": one for one in found}
+
+
+def versions(namespace: str, *kinds: str) -> dict[str, str]:
+    """What changes with every write to an object."""
+    return {name: one["metadata"]["resourceVersion"] for name, one in objects(namespace, *kinds).items()}
+
+
+def identities(namespace: str, *kinds: str) -> dict[str, str]:
+    """What changes when an object is replaced."""
+    return {name: one["metadata"]["uid"] for name, one in objects(namespace, *kinds).items()}
 
 
 class Stack:
@@ -186,6 +216,10 @@ class Stack:
             timeout=_SECONDS,
         )
         return done.stdout, done.returncode
+
+
+NewStack = Callable[..., Stack]
+"""What the fixture `new_stack` gives: makes a stack of the program and the name that are given, by default of the project's."""
 
 
 class PodWatch:

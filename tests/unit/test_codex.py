@@ -3,6 +3,7 @@
 The words were read from the option tables (`conf.nim`) of the releases, not from this library.
 """
 
+import json
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ BASICS = {
     "METRICS": "true",
     "METRICS_ADDRESS": "0.0.0.0",
     "METRICS_PORT": "8008",
-    "STORAGE_QUOTA": "17895522304",
+    "STORAGE_QUOTA": "17894998016",
     "LOG_LEVEL": "info",
 }
 ADDRS = {"LISTEN_ADDRS": "/ip4/0.0.0.0/tcp/8070"}
@@ -131,8 +132,15 @@ def test_alerts_ask_for_the_metrics_that_the_version_has(kind: str, version: str
 
 @pytest.mark.parametrize(
     ("kind", "version"),
-    [("codex", "0.0.9"), ("codex", "0.3.0"), ("codex", "1.0.0"), ("logosStorage", "0.2.9"), ("logosStorage", "0.6.0")]
-    + [("archivist", "0.1.9"), ("archivist", "0.3.0")],
+    [
+        ("codex", "0.0.9"),
+        ("codex", "0.3.0"),
+        ("codex", "1.0.0"),
+        ("logosStorage", "0.2.9"),
+        ("logosStorage", "0.6.0"),
+        ("archivist", "0.1.9"),
+        ("archivist", "0.3.0"),
+    ],
 )
 def test_a_version_that_nobody_read_is_refused(kind: str, version: str) -> None:
     (problem,) = refusals(software=software(kind, version))
@@ -186,75 +194,48 @@ def test_every_setting_with_a_field_reaches_the_node() -> None:
 
 @pytest.mark.parametrize("value", ["20000000000", "2592000"])
 def test_no_number_is_written_with_an_exponent(value: str) -> None:
-    assert told("codex", "0.2.5", quota=value)["CODEX_STORAGE_QUOTA"] == value
+    volume = {"kind": "volume", "size": "100Gi"}
+    assert env(plan(software={**CODEX, "quota": value}, persistence=volume))["CODEX_STORAGE_QUOTA"] == value
 
 
 @pytest.mark.parametrize(
     ("kind", "version", "given", "problem"),
     [
-        (
-            "codex",
-            "0.1.9",
-            {"numThreads": 2},
-            "software.numThreads: codex 0.1.9 has no --num-threads and would ignore it; leave it out",
-        ),
-        ("logosStorage", "0.4.1", {"cacheSize": "1Mi"}, "software.cacheSize: logosStorage 0.4.1 has no --cache-size and would"),
-        ("codex", "0.2.5", {"numThreads": 1}, "software.numThreads: 1 is refused; the node takes 0 or at least 2"),
-        ("codex", "0.2.5", {"options": {"disc-ip": "0.0.0.0"}}, "software.options.disc-ip: is computed; set exposure"),
-        (
-            "codex",
-            "0.2.5",
-            {"options": {"no-bootstrap-node": "true"}},
-            "software.options.no-bootstrap-node: is computed; set bootstrap",
-        ),
-        (
-            "codex",
-            "0.2.5",
-            {"options": {"block-retries": "5"}},
-            "software.options.block-retries: codex 0.2.5 has no --block-retries",
-        ),
-        ("codex", "0.2.5", {"options": {"max-peers": "5"}}, "software.options.max-peers: has a field of its own; set maxPeers"),
-        (
-            "logosStorage",
-            "0.4.2",
-            {"options": {"advertise-content": "false"}},
-            "software.options.advertise-content: logosStorage 0.4.2 has no",
-        ),
-        ("logosStorage", "0.5.3", {"options": {"disc-port": "1"}}, "software.options.disc-port: is computed; set exposure"),
-        (
-            "archivist",
-            "0.2.0",
-            {"options": {"simulate-proof-failures": "1"}},
-            "software.options.simulate-proof-failures: archivist 0.2.0 has no",
-        ),
-        (
-            "codex",
-            "0.2.5",
-            {"options": {"validator": "true"}},
-            "software.options.validator: codex 0.2.5 reads --validator with marketplace only",
-        ),
-        (
-            "codex",
-            "0.2.5",
-            {"options": {"request-cache-size": "1"}},
-            "software.options.request-cache-size: codex 0.2.5 reads --request-cache",
-        ),
-        (
-            "codex",
-            "0.2.5",
-            {"options": {"proof-samples": "5"}, "marketplace": {"ethProvider": RPC, "prover": False}},
-            "software.options.proof-samples: codex 0.2.5 reads --proof-samples with marketplace and its prover only; add that, or leave it out",
-        ),
-        (
-            "codex",
-            "0.2.3",
-            {"options": {"max-priority-fee-per-gas": "1"}, "marketplace": {"ethProvider": RPC}},
-            "software.options.max-priority-fee-per-gas: codex 0.2.3 has no --max-priority-fee-per-gas and would ignore it",
-        ),
+        ("codex", "0.1.9", {"numThreads": 2}, "numThreads: codex 0.1.9 has no --num-threads and would ignore it; leave it out"),
+        ("logosStorage", "0.4.1", {"cacheSize": "1Mi"}, "cacheSize: logosStorage 0.4.1 has no --cache-size and would ignore it"),
+        ("codex", "0.2.5", {"numThreads": 1}, "numThreads: 1 is refused; the node takes 0 or at least 2"),
     ],
 )
 def test_a_setting_that_the_version_would_ignore_is_refused(kind: str, version: str, given: dict[str, Any], problem: str) -> None:
-    assert any(line.startswith(problem) for line in refusals(software=software(kind, version, **given)))
+    assert refusals(software=software(kind, version, **given))[0].startswith(f"software.{problem}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "option", "problem"),
+    [
+        ("codex", "0.2.5", "disc-ip", "is computed; set exposure"),
+        ("codex", "0.2.5", "no-bootstrap-node", "is computed; set bootstrap"),
+        ("logosStorage", "0.5.3", "disc-port", "is computed; set exposure"),
+        ("codex", "0.2.5", "max-peers", "has a field of its own; set maxPeers"),
+        ("codex", "0.2.5", "block-retries", "codex 0.2.5 has no --block-retries and would ignore it; leave it out"),
+        ("logosStorage", "0.4.2", "advertise-content", "logosStorage 0.4.2 has no --advertise-content and would ignore it"),
+        ("archivist", "0.2.0", "simulate-proof-failures", "archivist 0.2.0 has no --simulate-proof-failures and would ignore"),
+        # Options of subcommands are looked up only where the subcommand is active.
+        ("codex", "0.2.5", "validator", "codex 0.2.5 reads --validator with marketplace only; add that, or leave it out"),
+        ("codex", "0.2.5", "request-cache-size", "codex 0.2.5 reads --request-cache-size with marketplace only"),
+        ("codex", "0.2.5", "proof-samples", "codex 0.2.5 reads --proof-samples with marketplace and its prover only"),
+        ("codex", "0.2.3", "max-priority-fee-per-gas", "codex 0.2.3 has no --max-priority-fee-per-gas and would ignore it"),
+    ],
+)
+def test_an_option_that_the_version_would_ignore_is_refused(kind: str, version: str, option: str, problem: str) -> None:
+    (line,) = refusals(software=software(kind, version, options={option: "1"}))
+    assert line.startswith(f"software.options.{option}: {problem}")
+
+
+def test_an_option_of_the_prover_needs_the_prover() -> None:
+    market = {"ethProvider": RPC, "prover": False}
+    (line,) = refusals(software=software("codex", "0.2.5", marketplace=market, options={"proof-samples": "5"}))
+    assert line.endswith("reads --proof-samples with marketplace and its prover only; add that, or leave it out")
 
 
 @pytest.mark.parametrize(
@@ -363,10 +344,8 @@ FIRST, SECOND = "http://codex-bootstrap-1-service:8080/api/{}/v1/spr", "http://c
 @pytest.mark.parametrize(("kind", "version", "api"), [("codex", "0.2.5", "codex"), ("logosStorage", "0.5.3", "storage")])
 def test_nodes_fetch_the_records_of_the_groups_own_bootstrap_nodes(kind: str, version: str, api: str) -> None:
     planned = plan(software=software(kind, version), bootstrap=OWN)
-    asked = {
-        name: env(planned, name, "prepare").get("BOOTSTRAP_URLS")
-        for name in ("codex-bootstrap-1", "codex-bootstrap-2", "codex-1")
-    }
+    nodes = ("codex-bootstrap-1", "codex-bootstrap-2", "codex-1")
+    asked = {name: env(planned, name, "prepare").get("BOOTSTRAP_URLS") for name in nodes}
     first, second = FIRST.format(api), SECOND.format(api)
     assert asked == {"codex-bootstrap-1": None, "codex-bootstrap-2": first, "codex-1": f"{first} {second}"}
     assert env(planned, called="prepare")["BOOTSTRAP_ARG"] == "--bootstrap-node={spr}"
@@ -447,7 +426,7 @@ def test_an_offer_is_kept_by_a_sidecar_as_the_api_takes_it(kind: str, version: s
     found = env(planned, called="availability")
     assert found["API_URL"] == f"http://127.0.0.1:8080/api/{kind}/v1"
     assert found["INTERVAL"] == "300"
-    assert __import__("json").loads(found["AVAILABILITY"]) == offer
+    assert json.loads(found["AVAILABILITY"]) == offer
     assert container(planned, called="availability")["image"] == container(planned)["image"]
 
 

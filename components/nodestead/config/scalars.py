@@ -20,6 +20,7 @@ __all__ = [
     "DnsLabel",
     "DnsName",
     "Duration",
+    "EntryTemplate",
     "EnvName",
     "EthAddress",
     "HostName",
@@ -30,6 +31,7 @@ __all__ = [
     "LateIpAddress",
     "LateLabel",
     "LateName",
+    "LateNameTemplate",
     "LateText",
     "Multiaddress",
     "NumberedKeys",
@@ -85,11 +87,12 @@ def _shown(value: str) -> str:
     return "the value" if looks_secret(value) or len(value) > 80 else repr(value)
 
 
-def _pattern(pattern: str, rule: str, most: int | None = None) -> Callable[[str], str]:
-    compiled = re.compile(pattern)
+def _pattern(pattern: str, rule: str, most: int | None = None, *, places: str = "") -> Callable[[str], str]:
+    """A check against an expression; `places` finds placeholders, which stand for numbers."""
+    compiled, placeholders = re.compile(pattern), re.compile(places or "(?!)")
 
     def check(value: str) -> str:
-        if not compiled.fullmatch(value):
+        if not compiled.fullmatch(placeholders.sub("0", value)):
             raise ValueError(f"{_shown(value)} is refused; {rule}")
         if most is not None and len(value) > most:
             raise ValueError(f"the value has {len(value)} characters; write at most {most}")
@@ -237,6 +240,11 @@ DnsName = Annotated[str, _Rule(_pattern(_NAME, _NAME_RULE, 253), schema={"patter
 HostName = Annotated[str, _Rule(_host, schema={"pattern": f"^{_NAME}$", "maxLength": 253})]
 LateLabel = Annotated[str | Deferred, _Rule(_pattern(_LABEL, _LABEL_RULE), late=True)]
 LateName = Annotated[str | Deferred, _Rule(_pattern(_NAME, _NAME_RULE, 253), late=True)]
+_PLACES = "<(?:replica|pod)>"
+LateNameTemplate = Annotated[str | Deferred, _Rule(_pattern(_NAME, f"{_NAME_RULE}; <replica> and <pod> stand for numbers", 253, places=_PLACES), late=True)]
+EntryTemplate = Annotated[
+    str, _Rule(_pattern(r"[-._a-zA-Z0-9]{1,253}", "an entry has letters, digits and -._ beside <replica> and <pod>", places=_PLACES))
+]
 # What apimachinery calls a qualified name: keys of labels and annotations, classes of load balancers.
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 _KEY = rf"(?:{_NAME}/)?{_PART}"

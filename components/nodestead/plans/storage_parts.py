@@ -82,10 +82,9 @@ class SecretKeys(Model):
     """An Ethereum key for each node from a Secret of yours."""
 
     kind: Literal["secret"]
-    name: LateName = Field(description="Name of the Secret. <replica> and <pod> stand for the node's number and its pod's.")
-    key: str = Field(
+    name: LateNameTemplate = Field(description="Name of the Secret. <replica> and <pod> stand for the node's number and its pod's.")
+    key: EntryTemplate = Field(
         default="CODEX_ETH_PRIVATE_KEY-<replica>-<pod>",
-        pattern=r"^[-._a-zA-Z0-9<>]{1,253}$",
         description="Its entry for a node. <replica> and <pod> stand for the node's number and its pod's.",
     )
 
