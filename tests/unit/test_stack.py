@@ -75,6 +75,70 @@ def test_two_groups_with_the_same_keys_are_refused() -> None:
 
 def test_two_groups_with_keys_of_their_own_pass() -> None:
     stack({"a": market(name="eth-a"), "b": market(name="eth-b")})
+    stack({"a": market(name="eth", key="A-<replica>"), "b": market(name="eth", key="B-<replica>")})
+    stack({"a": {**market(name="eth"), "replicas": 3}, "b": {**market(name="eth"), "firstOrdinal": 4}})
+
+
+def test_keys_that_are_spelled_otherwise_and_are_the_same_are_refused() -> None:
+    (problem,) = problems({"a": market(name="eth-<replica>", key="KEY"), "b": market(name="eth-1", key="KEY")})
+    assert problem.startswith("storageNodeGroups.b.keys: names keys of storageNodeGroups.a: two nodes would sign with one key")
+
+
+SEED = "5eed" * 16
+
+
+def seeded(**given: Any) -> dict[str, Any]:
+    return {**market(), "keys": {"kind": "seed", "seed": SEED}, **given}
+
+
+def test_two_groups_with_one_seed_are_refused_and_the_seed_is_not_shown() -> None:
+    (problem,) = problems({"a": seeded(), "b": seeded()})
+    assert problem.startswith(
+        "storageNodeGroups.b.keys.seed: gives keys of storageNodeGroups.a: two nodes would sign with one key;"
+    )
+    assert SEED not in problem
+
+
+def test_one_seed_may_serve_two_groups_with_other_ordinals_or_another_generation() -> None:
+    stack({"a": seeded(replicas=3), "b": seeded(firstOrdinal=4)})
+    stack({"a": seeded(), "b": seeded(keys={"kind": "seed", "seed": SEED, "generation": 2})})
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"persistence": {"kind": "existingClaim", "claim": "mine"}}, "persistence.claim"),
+        ({"nodes": {"1": {"existingClaim": "mine"}}}, "nodes.1.existingClaim"),
+    ],
+)
+def test_two_groups_on_one_claim_are_refused(given: dict[str, Any], path: str) -> None:
+    first = {**CODEX, **NETWORK, "nodes": {"1": {"existingClaim": "mine"}}}
+    assert problems({"a": first, "b": {**CODEX, **NETWORK, **given}}) == [
+        f"storageNodeGroups.b.{path}: 'mine' holds the data of storageNodeGroups.a: name another"
+    ]
+
+
+def routed(name: str) -> dict[str, Any]:
+    route = {"kind": "ingress", "hosts": ["a.example.org"], "tls": "none", "name": name}
+    return {**CODEX, "api": {"route": route}}
+
+
+@pytest.mark.parametrize(
+    ("groups", "double"),
+    [
+        ({"a": routed("api"), "b": routed("api")}, "Ingress api"),
+        ({"a": {**CODEX, "serviceAccount": {"name": "x"}}, "b": {**CODEX, "serviceAccount": {"name": "x"}}}, "ServiceAccount x"),
+    ],
+)
+def test_two_groups_that_give_one_name_to_their_shared_objects_are_refused(groups: dict[str, Any], double: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        plan_stack(stack(groups))
+    assert refusal.value.problems == [f"storageNodeGroups: two sets make {double}; rename one of them"]
+
+
+def test_two_groups_may_use_one_account_that_is_there() -> None:
+    account = {"serviceAccount": {"create": False, "name": "x"}}
+    plan_stack(stack({"a": {**CODEX, **account}, "b": {**CODEX, **account}}))
 
 
 @pytest.mark.parametrize("level", ["restricted", "baseline"])

@@ -109,7 +109,10 @@ def as_config_error(
         if found is not None:
             lines.update(dict.fromkeys(f"{_dotted(prefix + visible + p.path)}: {p.message}" for p in found))
             continue
-        lines[f"{_dotted(prefix + visible)}: {_message(detail, models, show_values=show_values)}"] = None
+        message = _message(detail, models, show_values=show_values)
+        if detail["type"] == "model_type":
+            message += _or_words(visible, details, paths)
+        lines[f"{_dotted(prefix + visible)}: {message}"] = None
     return ConfigError(list(lines))
 
 
@@ -123,10 +126,17 @@ def _is_told_better(
     """Whether another refusal of the same value, or of something inside it, says what is wrong with it."""
     return any(
         len(path) > len(visible)
-        or (other["type"] != detail["type"] and (other["type"] not in _WRONG_BRANCH or other["type"] == "string_type"))
+        or other["type"] not in _WRONG_BRANCH
+        or (other["type"] != detail["type"] and (other["type"] == "string_type" or detail["type"] == "literal_error"))
         for other, path in zip(details, paths, strict=True)
         if path[: len(visible)] == visible
     )
+
+
+def _or_words(visible: tuple[str | int, ...], details: list[ErrorDetails], paths: list[tuple[str | int, ...]]) -> str:
+    """The words that may stand in the place of a mapping."""
+    words = [detail for detail, path in zip(details, paths, strict=True) if path == visible and detail["type"] == "literal_error"]
+    return f", or {words[0].get('ctx', {}).get('expected')}" if words else ""
 
 
 def _rules_text(problems: list[Problem]) -> str:

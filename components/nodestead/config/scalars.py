@@ -241,9 +241,12 @@ HostName = Annotated[str, _Rule(_host, schema={"pattern": f"^{_NAME}$", "maxLeng
 LateLabel = Annotated[str | Deferred, _Rule(_pattern(_LABEL, _LABEL_RULE), late=True)]
 LateName = Annotated[str | Deferred, _Rule(_pattern(_NAME, _NAME_RULE, 253), late=True)]
 _PLACES = "<(?:replica|pod)>"
-LateNameTemplate = Annotated[str | Deferred, _Rule(_pattern(_NAME, f"{_NAME_RULE}; <replica> and <pod> stand for numbers", 253, places=_PLACES), late=True)]
+LateNameTemplate = Annotated[
+    str | Deferred, _Rule(_pattern(_NAME, f"{_NAME_RULE}; <replica> and <pod> stand for numbers", 253, places=_PLACES), late=True)
+]
 EntryTemplate = Annotated[
-    str, _Rule(_pattern(r"[-._a-zA-Z0-9]{1,253}", "an entry has letters, digits and -._ beside <replica> and <pod>", places=_PLACES))
+    str,
+    _Rule(_pattern(r"[-._a-zA-Z0-9]{1,253}", "an entry has letters, digits and -._ beside <replica> and <pod>", places=_PLACES)),
 ]
 # What apimachinery calls a qualified name: keys of labels and annotations, classes of load balancers.
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"

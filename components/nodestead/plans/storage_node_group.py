@@ -149,7 +149,8 @@ def _access_objects(group: Group, labels: dict[str, str]) -> Iterator[Manifest]:
 def _open_ports(group: Group) -> OpenPorts:
     """What the NetworkPolicy has to know: ports for peers, API and metrics, and who may come."""
     args = group.args
-    pairs = {node_ports(args.exposure, index) for index in range(1 if args.layout == "pooled" else args.replicas)}
+    nodes = min(args.replicas, 1) if args.layout == "pooled" else args.replicas
+    pairs = {node_ports(args.exposure, index) for index in range(nodes)}
     pairs |= {node_ports(args.exposure, index, bootstrap=True) for index in range(args.own_bootstrap)}
     routed = None if args.api is None else args.api.proxy_port if args.api.proxied else args.ports.api
     return OpenPorts(

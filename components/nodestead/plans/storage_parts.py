@@ -9,7 +9,19 @@ from pydantic import Field, SecretStr
 from nodestead.config.base import Model, Problem
 from nodestead.config.fragments import Fragment
 from nodestead.config.pod import EnvFrom, Image
-from nodestead.config.scalars import EnvName, Labels, LateEnvText, LateIpAddress, LateName, Port, SecretText, Size, Spr
+from nodestead.config.scalars import (
+    EntryTemplate,
+    EnvName,
+    Labels,
+    LateEnvText,
+    LateIpAddress,
+    LateName,
+    LateNameTemplate,
+    Port,
+    SecretText,
+    Size,
+    Spr,
+)
 from nodestead.software.codex import CodexFamily
 from nodestead.software.custom import CustomStorage
 
@@ -82,7 +94,9 @@ class SecretKeys(Model):
     """An Ethereum key for each node from a Secret of yours."""
 
     kind: Literal["secret"]
-    name: LateNameTemplate = Field(description="Name of the Secret. <replica> and <pod> stand for the node's number and its pod's.")
+    name: LateNameTemplate = Field(
+        description="Name of the Secret. <replica> and <pod> stand for the node's number and its pod's."
+    )
     key: EntryTemplate = Field(
         default="CODEX_ETH_PRIVATE_KEY-<replica>-<pod>",
         description="Its entry for a node. <replica> and <pod> stand for the node's number and its pod's.",
