@@ -36,6 +36,7 @@ class Case:
         return f"""
 config:
   nodestead:namespace: {{name: benchmark}}
+  nodestead:cluster: {{render: rendered}}
   nodestead:storageNodeGroups:
     codex:
       replicas: {self.nodes}

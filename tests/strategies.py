@@ -135,6 +135,9 @@ def software(draw: st.DrawFn) -> Config:
                 ),
             )
         )
+        if kind == "codex" and version < "0.2.4":
+            # A prover of these has to be told the contract.
+            config["marketplace"].setdefault("address", "0x9A110Ae7DC8916Fa741e38caAf204c3ace3eAB0c")
     return config
 
 
@@ -163,13 +166,15 @@ def custom() -> st.SearchStrategy[Config]:
     )
 
 
-ADDRESS = st.sampled_from(["203.0.113.7", "2001:db8::7", LATER])
+def address(number: int) -> st.SearchStrategy[Any]:
+    """An address that no other node has: behind load balancers no two may share one."""
+    return st.sampled_from([f"203.0.113.{number}", LATER])
 
 
 @st.composite
 def exposure(draw: st.DrawFn, kind: str, nodes: list[str], bootstraps: list[str]) -> Config:
     """A way for peers to reach the nodes; ports of nodes and bootstrap nodes lie apart."""
-    fixed = given(kind="fixed", addresses=given(**dict.fromkeys(nodes + bootstraps, ADDRESS)))
+    fixed = given(kind="fixed", addresses=given(**{node: address(i) for i, node in enumerate(nodes + bootstraps)}))
     sources = [given(kind="lookup", url=st.sampled_from(["https://ip.example.org", LATER])), fixed]
     one_port = optional(port=st.sampled_from([8070, 30303]), discoveryPort=st.sampled_from([8070, 8090]))
     services = optional(annotations=ANNOTATIONS, externalTrafficPolicy=st.sampled_from(["Local", "Cluster"]))
@@ -239,7 +244,13 @@ def apis() -> st.SearchStrategy[Config]:
             proxyPort=st.sampled_from([8081, 9443]),
             proxyImage=merged(IMAGES, optional(repository=st.just("mirror.example.org/nginx"))),
         ),
-    )
+    ).map(_with_controller)
+
+
+def _with_controller(api: Config) -> Config:
+    """Without a password a Gateway's namespace has to be named."""
+    open_to_all = api["route"]["kind"] == "httpRoute" and api.get("auth") == {"kind": "none"}
+    return {**api, "route": {"controllerNamespace": "edge", **api["route"]}} if open_to_all else api
 
 
 def containers() -> st.SearchStrategy[Config]:
@@ -339,12 +350,12 @@ def persistences(draw: st.DrawFn, nodes: int, *, pooled: bool) -> Config:
             accessModes=st.sampled_from([["ReadWriteOnce"], ["ReadWriteOncePod"]]),
             annotations=ANNOTATIONS,
             selector=st.just({"matchLabels": {"disk": "ssd"}}),
-            fromSnapshot=LATE_NAMES,
+            **({"fromSnapshot": LATE_NAMES} if nodes <= 1 else {}),
         ),
     ).map(lambda config: {"kind": "volume", **config})
     kinds = [volume, given(kind="ephemeral", size="30Gi")]
     if nodes <= 1 and not pooled:
-        kinds.append(merged(given(kind="existingClaim", claim=LATE_NAMES), optional(size=st.just("50Gi"))))
+        kinds.append(merged(given(kind="existingClaim", claim=LATE_NAMES, size="50Gi")))
     return draw(st.one_of(*kinds))
 
 
@@ -360,10 +371,16 @@ def overrides(draw: st.DrawFn, nodes: list[str], config: Config) -> Config:
     }
     if config["persistence"]["kind"] != "existingClaim":
         fields["size"] = st.just("200Gi")
-    if config["exposure"]["kind"] != "cluster":
-        fields["externalAddress"] = ADDRESS
     chosen = draw(st.lists(st.sampled_from(nodes), unique=True, max_size=2)) if nodes else []
-    return {node: draw(optional(**fields, existingClaim=st.sampled_from([f"claim-{node}", LATER]))) for node in chosen}
+    found: Config = {}
+    for node in chosen:
+        own = dict(fields)
+        if config["exposure"]["kind"] != "cluster":
+            own["externalAddress"] = address(100 + nodes.index(node))
+        if "quota" in config["software"]:
+            own["existingClaim"] = st.sampled_from([f"claim-{node}", LATER])
+        found[node] = draw(optional(**own))
+    return found
 
 
 @st.composite
@@ -399,6 +416,10 @@ def storage_groups(draw: st.DrawFn) -> Config:
         more.pop("image", None)
     if not replicas and not own:
         more.pop("patches", None)
+    if pooled:
+        more.get("rollout", {}).pop("maxUnavailable", None)
+        if not own:
+            more.pop("prettifyServices", None)
     return config | more
 
 

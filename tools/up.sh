@@ -10,21 +10,38 @@ if ! command -v pulumi >/dev/null; then
   exit
 fi
 
+fail() { echo "make up STACK=$stack: $*" >&2; exit 2; }
+file=stacks/Pulumi.$stack.yaml
+in_file() { grep -v '^ *#' "$file" 2>/dev/null | grep -qE "$1"; }
+
+# What an empty passphrase encrypts, everybody reads.
+encrypted() {
+  [ "$stack" != dev ] || return 1
+  if in_file '^encryptedkey:|^secretsprovider: *.?(awskms|gcpkms|azurekeyvault|hashivault)://'; then return 0; fi
+  if in_file '^encryptionsalt:'; then
+    [ -n "${PULUMI_CONFIG_PASSPHRASE:-}" ] || [ -s "${PULUMI_CONFIG_PASSPHRASE_FILE:-}" ]
+    return
+  fi
+  # Without either, Pulumi Cloud encrypts for the stack.
+  case ${PULUMI_BACKEND_URL:-} in https://*) return 0 ;; *) return 1 ;; esac
+}
+
+if in_file "(^|[[:space:]{,])[\"']?secure[\"']?[[:space:]]*:" && ! encrypted; then
+  fail "$file holds secure: values, and nothing but an empty passphrase encrypts them; give the stack a secrets provider (pulumi stack change-secrets-provider), or name Secrets of the cluster instead"
+fi
+
 if [ "$stack" = dev ]; then
   # State in the project folder, ignored by git; dev holds no secret, so an empty passphrase will do.
   mkdir -p .state
-  export PULUMI_BACKEND_URL="file://$PWD/.state" PULUMI_CONFIG_PASSPHRASE=""
+  # metadata=skip: an update that is killed would else leave an empty file of attributes, and "failed to load checkpoint: EOF".
+  export PULUMI_BACKEND_URL="file://$PWD/.state?metadata=skip" PULUMI_CONFIG_PASSPHRASE=""
   pulumi stack select --create --stack dev
   exec pulumi up --yes --stack dev
 fi
 
-fail() { echo "make up STACK=$stack: $*" >&2; exit 2; }
 [ -n "${PULUMI_BACKEND_URL:-}" ] ||
   fail "where is the state to be kept? Set PULUMI_BACKEND_URL (s3://..., gs://..., azblob://..., https://api.pulumi.com); a lost state is lost keys"
-if grep -q '^ *secure:' "stacks/Pulumi.$stack.yaml"; then
-  fail "stacks/Pulumi.$stack.yaml holds secure: values; keep secrets out of the repository and name Secrets of the cluster instead"
-fi
-if ! grep -qE '^(secretsprovider|encryptionsalt|encryptedkey):' "stacks/Pulumi.$stack.yaml"; then
+if ! in_file '^(secretsprovider|encryptionsalt|encryptedkey):'; then
   case $PULUMI_BACKEND_URL in
   https://*) ;;
   *) [ -n "${SECRETS_PROVIDER:-}" ] ||

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from nodestead.config.base import ConfigError, Deferred
 from nodestead.kubernetes.objects import Address, Late, Manifest, NodePlan, PasswordHash, Plan, Ref, Seed
-from nodestead.registration import child_name, object_key, register
+from nodestead.registration import child_name, numbered, object_key, register
 
 __all__ = ["NodeSet", "clean_errors", "refused_changes", "settled"]
 
@@ -119,9 +119,13 @@ class NodeSet(pulumi.ComponentResource):
     def _register_objects(self, nodes: Sequence[NodePlan]) -> None:
         shared = self._plan.shared
         # Every Service first: the address of any node may be wanted by any other object.
-        for manifest in [*shared, *(manifest for node in nodes for manifest in node.manifests)]:
+        for manifest in shared:
             if manifest["kind"] == "Service":
                 self._register(manifest)
+        for node in nodes:
+            for manifest in node.manifests:
+                if manifest["kind"] == "Service":
+                    self._register(manifest, node=node)
         common = [self._before_workloads(manifest) for manifest in shared]
         gate: _Dependencies = []
         for wave in _waves(self._plan.waves, nodes):
@@ -134,7 +138,7 @@ class NodeSet(pulumi.ComponentResource):
         own = [self._before_workloads(manifest, gate) for manifest in before]
         limit = f"{self._plan.timeout_seconds}s"
         timeouts = pulumi.CustomTimeouts(create=limit, update=limit)
-        return cast("StatefulSet", self._register(workload, [*own, *common, *gate], timeouts))
+        return cast("StatefulSet", self._register(workload, [*own, *common, *gate], timeouts, node))
 
     def _before_workloads(self, manifest: Manifest, gate: _Dependencies = ()) -> pulumi.Resource:
         """Registers what a pod finds when it starts.
@@ -152,10 +156,19 @@ class NodeSet(pulumi.ComponentResource):
         manifest: Manifest,
         depends_on: _Dependencies = (),
         timeouts: pulumi.CustomTimeouts | None = None,
+        node: NodePlan | None = None,
     ) -> pulumi.CustomResource:
+        """Registers an object; node is that of a workload or Service whose name prettify may change."""
         set_name, namespace = self._plan.name, self._plan.namespace
-        name = child_name(self.pulumi_resource_name, manifest, set_name=set_name, namespace=namespace)
+        # The one workload of a pooled set is that of all ordinals, and nothing renames it.
+        called = (
+            manifest if node is None or self._plan.unchangeable.get("layout") == "pooled" else numbered(manifest, node, set_name)
+        )
+        name = child_name(self.pulumi_resource_name, called, set_name=set_name, namespace=namespace)
         opts = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on), custom_timeouts=timeouts)
+        if node is not None:
+            # Two pods would sign with one key, and two Services want one node port.
+            opts.delete_before_replace = True
         if self._restoring is not None and manifest["kind"] == "Secret" and manifest.get("immutable"):
             opts.hooks = pulumi.ResourceHookBinding(on_error=[self._restoring])
         resource = register(name, self._resolved(manifest), opts)

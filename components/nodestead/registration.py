@@ -10,9 +10,9 @@ import pulumi
 from pydantic.alias_generators import to_snake
 
 from nodestead.config.base import Deferred
-from nodestead.kubernetes.objects import Manifest, is_kept
+from nodestead.kubernetes.objects import Manifest, NodePlan, is_kept
 
-__all__ = ["child_name", "object_key", "register"]
+__all__ = ["child_name", "numbered", "object_key", "register"]
 
 # API groups whose module in pulumi_kubernetes is not the group without `.k8s.io`.
 _MODULES = {"": "core", "rbac.authorization": "rbac", "flowcontrol.apiserver": "flowcontrol"}
@@ -36,6 +36,18 @@ def child_name(prefix: str, manifest: Manifest, *, set_name: str, namespace: str
     rest = name.removeprefix(set_name) if name == set_name or name.startswith(f"{set_name}-") else f".{name}"
     away = _other_namespace(manifest, namespace)
     return f"{prefix}-{_kebab(manifest['kind'])}{rest}{'@' if away else ''}{away}"
+
+
+def numbered(manifest: Manifest, node: NodePlan, set_name: str) -> Manifest:
+    """A workload or Service of a node under the name that its Pulumi name is made of, whatever is prettified.
+
+    The node `codex` of a set `codex` counts as `codex-1`, its Service `codex-1-1-nodeport` as `codex-1-nodeport`: to rename
+    one then replaces a resource, and the old object, with its key and its node port, can go before the new one comes.
+    """
+    name = f"{set_name}-{node.ordinal}" if node.name == set_name and node.ordinal is not None else node.name
+    if manifest["kind"] == "Service":
+        name = f"{name}-{manifest['metadata']['name'].rpartition('-')[2]}"
+    return {**manifest, "metadata": {**manifest["metadata"], "name": name}}
 
 
 def object_key(manifest: Manifest, *, set_name: str, namespace: str | Deferred) -> str:

@@ -36,6 +36,7 @@ class Registered:
     provider: str
     protect: bool
     retained: bool
+    deleted_first: bool
     dependencies: set[str]
     before_update: list[str]
     aliases: list[Any]
@@ -132,6 +133,7 @@ class _Monitor(mocks.MockMonitor):
             provider=request.provider,
             protect=request.protect,
             retained=request.retainOnDelete,
+            deleted_first=request.deleteBeforeReplace,
             dependencies=set(request.dependencies),
             before_update=list(request.hooks.before_update),
             aliases=list(request.aliases),

@@ -50,6 +50,10 @@ def test_a_misspelled_key_is_refused_and_nothing_is_registered() -> None:
     assert "storageNodeGroup: unknown key; did you mean storageNodeGroups?" in refusal({"nodestead:storageNodeGroup": {}})
 
 
+def test_a_stack_that_names_no_cluster_is_refused_and_nothing_is_registered() -> None:
+    assert "cluster.context: name the context, the current one changes" in refusal({"nodestead:cluster": {}})
+
+
 def test_keys_of_others_are_left_alone() -> None:
     assert deployed({"kubernetes:context": "other", "nodesteads:x": "1"}).component("codex")
 

@@ -174,3 +174,31 @@ def test_a_nodes_timeout_is_the_rollouts() -> None:
     recording = deployed({**PRIVATE, "rollout": {"timeout": "1h"}})
 
     assert {r.timeouts for r in recording.objects("StatefulSet").values()} == {("3600s", "3600s")}
+
+
+NODE_PORTS: dict[str, Any] = {"exposure": {"kind": "nodePort", "bootstrapBasePort": 30700}}
+
+
+@pytest.mark.parametrize(
+    "given", [{"prettify": True}, {"prettifyServices": False}, {"prettify": True, "prettifyServices": False}]
+)
+def test_a_renamed_workload_or_service_is_the_same_resource_whose_old_object_goes_first(given: dict[str, Any]) -> None:
+    before, after = (deployed({**PRIVATE, **NODE_PORTS, "replicas": n, **more}) for n, more in ((1, given), (3, {})))
+    renamed = [{r.urn for r in one.resources if r.kind in ("StatefulSet", "Service")} for one in (before, after)]
+
+    assert renamed[0] <= renamed[1]
+    assert {r.urn for r in before.resources if r.deleted_first} == renamed[0]
+    assert {r.name for r in before.resources if r.deleted_first} == {
+        *("codex-stateful-set-1", "codex-service-1-service", "codex-service-1-nodeport"),
+        *("codex-stateful-set-bootstrap-1", "codex-service-bootstrap-1-service", "codex-service-bootstrap-1-nodeport"),
+    }
+
+
+def test_growing_from_three_to_four_renames_nothing() -> None:
+    three, four = (deployed({**PRIVATE, **NODE_PORTS, "replicas": n}) for n in (3, 4))
+
+    assert {r.urn for r in three.resources} <= {r.urn for r in four.resources}
+
+
+def test_the_workload_of_a_pooled_group_goes_by_the_name_of_the_group() -> None:
+    assert deployed({**PRIVATE, "layout": "pooled"}).objects()["StatefulSet/codex"].name == "codex-stateful-set"

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,16 @@ def versions(namespace: str, *kinds: str) -> dict[str, str]:
 def identities(namespace: str, *kinds: str) -> dict[str, str]:
     """What changes when an object is replaced."""
     return {name: one["metadata"]["uid"] for name, one in objects(namespace, *kinds).items()}
+
+
+def _kill_session(leader: int) -> None:
+    """Kills all processes of a session: the CLI, and its plugins, which have process groups of their own and would live on."""
+    running = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    # The CLI first: its plugins must not have the time to tell it that they are gone.
+    for pid in sorted(running, key=lambda pid: pid != leader):
+        with suppress(ProcessLookupError):
+            if os.getsid(pid) == leader:
+                os.kill(pid, signal.SIGKILL)
 
 
 class Stack:
@@ -166,7 +176,7 @@ class Stack:
             finally:
                 ended = process.poll()
                 if ended is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                    _kill_session(process.pid)
                 process.wait()
         said = log.read_text()
         self.said += said
@@ -195,7 +205,8 @@ class Stack:
     def _env(self, more: Mapping[str, str] | None) -> dict[str, str]:
         return {
             **os.environ,
-            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+            # Without the files beside each file that hold its attributes: a kill leaves one empty, and the stack unreadable.
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             **(more or {}),

@@ -33,7 +33,7 @@ def build_storage_node(name: str, software: Literal["codex", "storage", "archivi
 
     Args:
         name: The image's name and tag, such as `codexstorage/nim-codex:0.2.5`; not `latest`, which is always pulled.
-        software: Which node it stands in for. It is the only program of that kind in the image.
+        software: Which node it stands in for. It is the only node in the image.
         version: What it answers as its version; it decides the options that it knows.
 
     Returns:
@@ -46,12 +46,14 @@ def build_storage_node(name: str, software: Literal["codex", "storage", "archivi
         # The real images run as root from a folder of their own; nothing here depends on it.
         entrypoint = ["--entrypoint", "/docker-entrypoint.sh", f"{STAND_IN}/docker-entrypoint.sh:/docker-entrypoint.sh"]
         program = f"{STAND_IN}/storage_node.py:/usr/local/bin/{software}"
+        circuits = [] if software == "storage" else [f"{STAND_IN}/cirdl:/usr/local/bin/cirdl"]
         command = [
             str(cluster_script("image")),
             name,
             "--on-base",
             *entrypoint,
             program,
+            *circuits,
             *modules,
             f"{written}:/etc/stand-in-version",
         ]

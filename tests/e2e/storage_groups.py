@@ -63,7 +63,11 @@ def market(**given: Any) -> dict[str, Any]:
 
 def planned(namespace: str, groups: Mapping[str, Any], pod_security: str = "restricted") -> StackPlan:
     """The stack of some groups."""
-    stack = {"namespace": {"name": namespace, "podSecurity": pod_security}, "storageNodeGroups": dict(groups)}
+    stack = {
+        "namespace": {"name": namespace, "podSecurity": pod_security},
+        "cluster": {"render": "out"},
+        "storageNodeGroups": dict(groups),
+    }
     return plan_stack(parse(StackConfig, stack))
 
 

@@ -44,7 +44,9 @@ def answer(ref: Ref) -> Any:
 def made(namespace: str, security: str, groups: dict[str, Any]) -> list[Manifest]:
     """Everything that a stack makes, and as a pod of its own whatever it makes of pods."""
     given_namespace = {"name": namespace, "podSecurity": security}
-    plan = plan_stack(parse(StackConfig, {"namespace": given_namespace, "storageNodeGroups": groups}))
+    plan = plan_stack(
+        parse(StackConfig, {"namespace": given_namespace, "cluster": {"render": "out"}, "storageNodeGroups": groups})
+    )
     found = [resolved(one, answer) for one in plan.manifests()]
     return [*found, *(pod for one in found for pod in pods_of(one))]
 
@@ -75,7 +77,7 @@ def spaces(kubectl: Kubectl, module_namespace: str, other_namespace: str) -> dic
     """A namespace for each level of Pod Security, as the library makes it, that also warns of workloads."""
     found = {"restricted": module_namespace, "privileged": other_namespace}
     for level, name in found.items():
-        config = parse(StackConfig, {"namespace": {"name": name, "podSecurity": level}})
+        config = parse(StackConfig, {"namespace": {"name": name, "podSecurity": level}, "cluster": {"render": "out"}})
         namespace = namespace_manifest(config.namespace)
         namespace["metadata"]["labels"]["pod-security.kubernetes.io/warn"] = level
         apply([namespace])

@@ -20,7 +20,9 @@ DATA = "/api/codex/v1/data"
 PROVIDER_URL = "http://rpc.example.org/v3/6a1c5d0e9b7f48c2"
 URL_PATH = "nodestead:storageNodeGroups.{}.software.marketplace.ethProvider.url"
 SEED_PATH = "nodestead:storageNodeGroups.{}.keys.seed"
-API = {"route": {"kind": "ingress", "hosts": ["api.example.org"], "className": "nginx", "tls": "none"}}
+API = {
+    "route": {"kind": "ingress", "hosts": ["api.example.org"], "className": "nginx", "controller": "ingressNginx", "tls": "none"}
+}
 
 
 def trading(**given: Any) -> dict[str, Any]:

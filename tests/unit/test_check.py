@@ -58,7 +58,11 @@ def fake(answer: Callable[..., str]) -> tuple[FakeKubectl, Kubectl]:
 
 def plan_of(**group: Any) -> Any:
     software = {"kind": "codex", "version": "0.2.5"}
-    config = {"namespace": {"name": "storage"}, "storageNodeGroups": {"codex": {"software": software, **group}}}
+    config = {
+        "namespace": {"name": "storage"},
+        "cluster": {"context": "prod"},
+        "storageNodeGroups": {"codex": {"software": software, **group}},
+    }
     return plan_stack(StackConfig.model_validate(config)).sets[0]
 
 

@@ -244,7 +244,9 @@ def test_without_kubectl_it_says_so(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_stack_without_nodes_cannot_be_checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "Pulumi.empty.yaml").write_text("config:\n  nodestead:namespace: {name: storage}\n", encoding="utf-8")
+    (folder / "Pulumi.empty.yaml").write_text(
+        "config:\n  nodestead:namespace: {name: storage}\n  nodestead:cluster: {context: a}\n", encoding="utf-8"
+    )
     assert main(["check", "empty"]) == 2
     assert capsys.readouterr().err == "nodestead: the stack empty has no node with an API\n"
 
@@ -262,7 +264,7 @@ ORPHANS = (
 def test_data_lists_what_no_stack_holds_and_the_lines_that_give_it_up(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = on_path(folder, monkeypatch, f"printf '{ORPHANS}'\n")
+    asked = on_path(folder, monkeypatch, f"case $* in *pods*) ;; *) printf '{ORPHANS}' ;; esac\n")
     assert main(["data", "--context", "staging"]) == 0
     out = capsys.readouterr().out
     assert "data-codex-1-1" not in out
@@ -271,12 +273,11 @@ def test_data_lists_what_no_stack_holds_and_the_lines_that_give_it_up(
         "\nkubectl --context staging delete persistentvolumeclaim data-codex-9-1 --namespace storage\n"
         "kubectl --context staging delete secret codex-9-key-1 --namespace storage\n"
     )
-    (line,) = asked.read_text(encoding="utf-8").splitlines()
-    assert line.startswith("--context staging get ")
+    assert all(line.startswith("--context staging get ") for line in asked.read_text(encoding="utf-8").splitlines())
 
 
 def test_data_that_is_all_held_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    on_path(folder, monkeypatch, f"printf '{ORPHANS.splitlines()[0]}' | head -n 1\n")
+    on_path(folder, monkeypatch, f"case $* in *pods*) ;; *) printf '{ORPHANS.splitlines()[0]}' | head -n 1 ;; esac\n")
     assert main(["data"]) == 0
     assert capsys.readouterr().out == "stack compared: dev; they hold every claim and key Secret there is\n"
 

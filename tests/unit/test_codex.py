@@ -15,6 +15,7 @@ from nodestead.software.codex_versions import grammar_of
 
 RPC = {"secret": {"name": "rpc", "key": "url"}}
 OFFER = {"totalSize": "1048576", "duration": "3600", "minPricePerBytePerSecond": "1000", "totalCollateral": str(10**24)}
+AT = {"address": "0x9A110Ae7DC8916Fa741e38caAf204c3ace3eAB0c"}
 SPR = f"spr:{'CiUIAhIhA1AgkYFhXbIPGqFA' * 3}"
 CODEX_IMAGE, LOGOS_IMAGE = "docker.io/codexstorage/nim-codex", "docker.io/logosstorage/logos-storage-nim"
 ARCHIVIST_IMAGE = "docker.io/durabilitylabs/archivist-node"
@@ -75,7 +76,9 @@ def test_a_node_is_started_in_the_words_of_its_version(
     assert told(kind, version) == {f"{prefix}_{name}": value for name, value in (BASICS | listening).items()}
     assert node["readinessProbe"]["httpGet"] == {"path": f"{api}/debug/info", "port": "api"}
     assert env(planned, called="prepare")["NAT_ARG"] == nat
-    assert env(planned)["ENTRYPOINT"] == "/docker-entrypoint.sh"
+    # The image's own prints the environment, and with it the Ethereum provider's URL.
+    assert env(planned)["ENTRYPOINT"] == ""
+    assert node["workingDir"] == "/data"
 
 
 @pytest.mark.parametrize(
@@ -242,7 +245,7 @@ def test_an_option_of_the_prover_needs_the_prover() -> None:
     ("kind", "version", "given"),
     [
         ("codex", "0.2.4", {"options": {"max-priority-fee-per-gas": "1"}, "marketplace": {"ethProvider": RPC}}),
-        ("codex", "0.2.0", {"options": {"validator": "true", "proof-samples": "5"}, "marketplace": {"ethProvider": RPC}}),
+        ("codex", "0.2.0", {"options": {"validator": "true", "proof-samples": "5"}, "marketplace": {"ethProvider": RPC, **AT}}),
         ("logosStorage", "0.5.3", {"options": {"advertise-content": "false", "nat-max-relays": "1"}}),
         ("logosStorage", "0.3.1", {"cacheSize": "1Mi", "options": {"block-retries": "5"}}),
         ("archivist", "0.2.0", {"options": {"prover-backend": "circomcompat", "proof-samples": "5"}}),
@@ -284,7 +287,6 @@ def test_an_environment_variable_that_the_node_reads_goes_over_the_setting() -> 
         ({"software": {**CODEX, "quota": "10Gi"}}, 10 * 2**30),
         ({"persistence": {"kind": "ephemeral", "size": "12Gi"}}, 10 * 2**30),
         ({"nodes": {"1": {"size": "120Gi"}}}, 100 * 2**30),
-        ({"persistence": {"kind": "existingClaim", "claim": "a"}}, 20 * 2**30),
         ({"persistence": {"kind": "existingClaim", "claim": "a", "size": "12Gi"}}, 10 * 2**30),
         ({"persistence": {"kind": "volume", "size": "1Mi"}}, 2**20),
     ],
@@ -297,37 +299,38 @@ def test_the_quota_fits_the_volume(given: dict[str, Any], bytes_: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "version", "bootstrap", "args", "variables"),
+    ("kind", "version", "bootstrap", "args", "url"),
     [
-        ("codex", "0.2.4", {"kind": "network", "name": "testnet"}, ["codex"], {"NETWORK": "testnet"}),
+        ("codex", "0.2.4", {"kind": "network", "name": "testnet"}, ["codex"], "https://spr.codex.storage/testnet"),
         (
             "archivist",
             "0.2.0",
             {"kind": "network", "name": "devnet"},
             ["archivist"],
-            {"BOOTSTRAP_NODE_FROM_URL": "https://config.archivist.storage/devnet/spr"},
+            "https://config.archivist.storage/devnet/spr",
         ),
-        ("logosStorage", "0.4.2", {"kind": "network", "name": "logos.test"}, ["storage", "--network=logos.test"], {}),
-        ("logosStorage", "0.5.3", {"kind": "none"}, ["storage", "--no-bootstrap-node"], {}),
-        ("logosStorage", "0.3.2", {"kind": "none"}, ["storage"], {}),
-        ("codex", "0.2.5", {"kind": "none"}, ["codex"], {}),
+        ("logosStorage", "0.4.2", {"kind": "network", "name": "logos.test"}, ["storage", "--network=logos.test"], None),
+        ("logosStorage", "0.5.3", {"kind": "none"}, ["storage", "--no-bootstrap-node"], None),
+        ("logosStorage", "0.3.2", {"kind": "none"}, ["storage"], None),
+        ("codex", "0.2.5", {"kind": "none"}, ["codex"], None),
         (
             "logosStorage",
             "0.5.3",
             {"kind": "sprs", "sprs": [SPR, f"{SPR}="]},
             ["storage", f"--bootstrap-node={SPR}", f"--bootstrap-node={SPR}="],
-            {},
+            None,
         ),
     ],
 )
 def test_a_node_starts_from_the_peers_that_were_chosen(
-    kind: str, version: str, bootstrap: dict[str, Any], args: list[str], variables: dict[str, str]
+    kind: str, version: str, bootstrap: dict[str, Any], args: list[str], url: str | None
 ) -> None:
     planned = plan(software=software(kind, version), bootstrap=bootstrap)
-    found = env(planned)
     assert container(planned)["args"] == args
-    assert {name: found[name] for name in found if "NETWORK" in name or "BOOTSTRAP" in name} == variables
-    assert "BOOTSTRAP_URLS" not in env(planned, called="prepare")
+    assert not [name for name in env(planned) if "NETWORK" in name or "BOOTSTRAP" in name]
+    asked = env(planned, called="prepare")
+    assert asked.get("BOOTSTRAP_URLS") == url
+    assert asked.get("BOOTSTRAP_ARG") == (None if url is None else "--bootstrap-node={spr}")
 
 
 @pytest.mark.parametrize(("kind", "version"), [("codex", "0.2.3"), ("codex", "0.1.9"), ("logosStorage", "0.3.2")])
@@ -382,6 +385,18 @@ def test_the_marketplace_is_a_subcommand_or_a_flag(kind: str, version: str, prov
     assert found[f"{prefix}_ETH_PRIVATE_KEY"] == "/run/nodestead/eth-private-key"
     # Beside the data, where they outlive the pod.
     assert found.get(f"{prefix}_CIRCUIT_DIR") == ("/data/node/circuits" if prover else None)
+    started = env(plan(software=software(kind, version, **given)))
+    assert (started.get("PROVER"), started.get("PREFIX")) == (("true", prefix) if prover else (None, None))
+
+
+def test_a_prover_that_cannot_find_its_contract_is_refused_without_one() -> None:
+    (problem,) = refusals(software=software("codex", "0.2.3", marketplace={"ethProvider": RPC}))
+    assert problem == (
+        "software.marketplace.address: a prover of codex 0.2.3 fetches its circuits by the marketplace contract and cannot find"
+        " that itself; give the contract's address, or set prover to false"
+    )
+    for market in ({"ethProvider": RPC, **AT}, {"ethProvider": RPC, "prover": False}):
+        parse(StorageNodeGroupArgs, config(software=software("codex", "0.2.3", marketplace=market)))
 
 
 def test_the_marketplace_contract_is_that_of_the_version_unless_given() -> None:
@@ -398,6 +413,19 @@ def test_a_bootstrap_node_neither_trades_nor_has_a_key() -> None:
     assert not [name for name in env(planned, "codex-bootstrap-1") if "ETH" in name]
     assert [one["name"] for one in pod(planned, "codex-bootstrap-1")["containers"]] == ["node"]
     assert "key" not in [volume["name"] for volume in pod(planned, "codex-bootstrap-1")["volumes"]]
+
+
+@pytest.mark.parametrize(("kind", "version"), [("codex", "0.2.5"), ("archivist", "0.2.0")])
+def test_a_bootstrap_node_gets_no_option_of_the_marketplace(kind: str, version: str) -> None:
+    traded = {"validator": "true", "reward-recipient": "0x1", "proof-samples": "5", "max-priority-fee-per-gas": "1"}
+    market = software(kind, version, marketplace={"ethProvider": RPC}, options={**traded, "agent-string": "mine"})
+    planned = plan(software=market, bootstrap={"kind": "own"})
+    names = {f"{kind.upper()}_{flag.upper().replace('-', '_')}" for flag in traded}
+    assert names <= set(env(planned))
+    found = env(planned, "codex-bootstrap-1")
+    assert not names & set(found)
+    assert found[f"{kind.upper()}_AGENT_STRING"] == "mine"
+    assert "PROVER" not in found
 
 
 def test_logos_storage_has_no_marketplace() -> None:
@@ -421,7 +449,7 @@ OLD = {"totalSize": "1", "duration": "2", "minPrice": "3", "maxCollateral": "4"}
     ],
 )
 def test_an_offer_is_kept_by_a_sidecar_as_the_api_takes_it(kind: str, version: str, offer: dict[str, Any]) -> None:
-    market = {"marketplace": {"ethProvider": RPC, "availability": offer, "availabilityInterval": "5m"}}
+    market = {"marketplace": {"ethProvider": RPC, "availability": offer, "availabilityInterval": "5m", **AT}}
     planned = plan(software=software(kind, version, **market))
     found = env(planned, called="availability")
     assert found["API_URL"] == f"http://127.0.0.1:8080/api/{kind}/v1"
@@ -441,7 +469,7 @@ def test_an_offer_is_kept_by_a_sidecar_as_the_api_takes_it(kind: str, version: s
     ],
 )
 def test_an_offer_of_another_version_is_refused_with_the_right_shape(version: str, offer: dict[str, Any], shape: str) -> None:
-    (problem,) = refusals(software=software("codex", version, marketplace={"ethProvider": RPC, "availability": offer}))
+    (problem,) = refusals(software=software("codex", version, marketplace={"ethProvider": RPC, "availability": offer, **AT}))
     assert problem.startswith("software.marketplace.availability: ")
     assert shape in problem
 

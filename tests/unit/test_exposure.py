@@ -20,6 +20,7 @@ from nodestead.plans.storage_args import StorageNodeGroupArgs
 HOST_IP = {"kind": "hostIP"}
 NODE_IP = {"kind": "nodeExternalIP"}
 UDP_8090 = {"ports": [{"name": "a", "port": 8090, "protocol": "UDP"}]}
+V6 = "'2001:db8::7' is an IPv6 address, and the nodes listen on IPv4 only; give an IPv4 address"
 LOOKUP = {"kind": "lookup", "url": "https://ip.example.org"}
 
 
@@ -120,7 +121,7 @@ def test_a_node_port_outside_the_range_is_refused(replicas: int, given: dict[str
     ],
 )
 def test_a_range_may_be_used_to_its_end(replicas: int, given: dict[str, Any]) -> None:
-    plan(replicas=replicas, exposure=exposed("nodePort", **given), ports={"api": 1, "metrics": 2})
+    plan(replicas=replicas, exposure=exposed("nodePort", **given), ports={"api": 2001, "metrics": 2002})
 
 
 def test_ports_of_hosts_may_be_any_and_end_at_65535() -> None:
@@ -196,7 +197,6 @@ PUBLIC: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("nodePort", LOOKUP, {"ADDRESS_FROM": "lookup", "ADDRESS_URL": "https://ip.example.org"}, "<lookup>"),
     ("loadBalancer", LOOKUP, {"ADDRESS_FROM": "lookup", "ADDRESS_URL": "https://ip.example.org"}, "<lookup>"),
     ("nodePort", fixed(**{"1": "203.0.113.7"}), {"ADDRESS_FROM": "fixed", "ADDRESS": "203.0.113.7"}, "203.0.113.7"),
-    ("hostPort", fixed(**{"1": "2001:db8::7"}), {"ADDRESS_FROM": "fixed", "ADDRESS": "2001:db8::7"}, "2001:db8::7"),
 ]
 
 
@@ -285,6 +285,19 @@ def test_an_address_of_another_resource_is_handed_on() -> None:
             },
             "exposure.externalAddress.addresses: node bootstrap-1 has no address; add it, peers could not dial it",
         ),
+        (
+            {
+                "replicas": 2,
+                "exposure": exposed("loadBalancer", externalAddress=fixed(**{"1": "203.0.113.1", "2": "203.0.113.1"})),
+            },
+            "exposure.externalAddress.addresses.2: 203.0.113.1 is that of node 1 already; give each load balancer its own",
+        ),
+        (
+            {"exposure": exposed("hostPort", externalAddress=fixed(**{"1": "2001:db8::7"}))},
+            f"exposure.externalAddress.addresses.1: {V6}",
+        ),
+        ({"exposure": exposed("loadBalancer", loadBalancerIPs={"1": "2001:db8::7"})}, f"exposure.loadBalancerIPs.1: {V6}"),
+        ({"exposure": exposed("nodePort"), "nodes": {"1": {"externalAddress": "2001:db8::7"}}}, f"nodes.1.externalAddress: {V6}"),
     ],
 )
 def test_each_node_has_one_address(given: dict[str, Any], problem: str) -> None:

@@ -6,7 +6,17 @@ from typing import Any, cast
 import pytest
 
 from nodestead.plans.stack import StackConfig, plan_stack
-from nodestead.preview.kept import KeptObject, age, delete_line, held_by, kept_objects, kept_report, kept_table
+from nodestead.preview.kept import (
+    Held,
+    KeptObject,
+    age,
+    delete_line,
+    held_by,
+    kept_objects,
+    kept_report,
+    kept_table,
+    used_by_pods,
+)
 from nodestead.preview.kubectl import Kubectl
 
 
@@ -32,7 +42,11 @@ def key(name: str, namespace: str = "storage") -> KeptObject:
 
 def stack(namespace: str = "storage", **group: Any) -> Any:
     software = {"kind": "codex", "version": "0.2.5"}
-    config = {"namespace": {"name": namespace}, "storageNodeGroups": {"codex": {"software": software} | group}}
+    config = {
+        "namespace": {"name": namespace},
+        "cluster": {"context": "prod"},
+        "storageNodeGroups": {"codex": {"software": software} | group},
+    }
     return plan_stack(StackConfig.model_validate(config)).manifests()
 
 
@@ -77,12 +91,18 @@ def test_a_secret_does_not_hold_a_claim_of_its_name() -> None:
     assert not held_by(stack()).holds(key("data-codex-1-1"))
 
 
-def test_pooled_claims_are_held_by_their_template_whatever_the_number_of_replicas() -> None:
-    held = held_by(stack(layout="pooled", replicas=2))
-    assert held.holds(claim("data-codex-7"))
-    assert not held.holds(claim("data-codex-7-1"))
+def test_pooled_claims_are_held_for_the_ordinals_that_there_are() -> None:
+    held = held_by(stack(layout="pooled", replicas=2, firstOrdinal=3))
+    assert [held.holds(claim(f"data-codex-{n}")) for n in (2, 3, 4, 5)] == [False, True, True, False]
+    assert not held.holds(claim("data-codex-3-1"))
     assert not held.holds(claim("data-codex"))
-    assert not held.holds(claim("data-codex-7", "other"))
+    assert not held.holds(claim("data-codex-3", "other"))
+
+
+def test_pooled_claims_are_all_held_where_an_autoscaler_counts() -> None:
+    manifests = list(stack(layout="pooled", replicas=2))
+    del manifests[-1]["spec"]["replicas"]
+    assert held_by(manifests).holds(claim("data-codex-7"))
 
 
 def test_old_generations_of_keys_are_not_held() -> None:
@@ -98,7 +118,8 @@ def test_old_generations_of_keys_are_not_held() -> None:
 
 
 def test_a_claim_that_a_node_was_given_is_held() -> None:
-    held = held_by(stack(replicas=1, nodes={"1": {"existingClaim": "data-codex-9-1"}}))
+    software = {"kind": "codex", "version": "0.2.5", "quota": "1Gi"}
+    held = held_by(stack(replicas=1, software=software, nodes={"1": {"existingClaim": "data-codex-9-1"}}))
     assert held.holds(claim("data-codex-9-1"))
 
 
@@ -158,12 +179,12 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def test_what_is_held_is_not_reported() -> None:
-    assert kept_report([claim("data-codex-1-1")], held_by(stack(replicas=1)), Kubectl(), NOW) == ""
+    assert kept_report([claim("data-codex-1-1")], held_by(stack(replicas=1)), Held(), Kubectl(), NOW) == ""
 
 
 def test_data_of_namespaces_that_no_stack_names_is_not_deleted_by_pasting_the_report() -> None:
     found = [claim("data-codex-1-1", "elsewhere"), claim("data-codex-9-1")]
-    assert kept_report(found, held_by(stack(replicas=1)), Kubectl(), NOW) == (
+    assert kept_report(found, held_by(stack(replicas=1)), Held(), Kubectl(), NOW) == (
         "NAMESPACE  KIND   NAME            SIZE  AGE\n"
         "storage    claim  data-codex-9-1  20Gi  1d0h\n"
         "\n"
@@ -180,3 +201,34 @@ def test_data_of_namespaces_that_no_stack_names_is_not_deleted_by_pasting_the_re
         "\n"
         "# kubectl delete persistentvolumeclaim data-codex-1-1 --namespace elsewhere\n"
     )
+
+
+USED = (
+    "in\tstorage\nPersistentVolumeClaim\tdata-theirs-1-1\nSecret\ttheirs-1-key-g1\n"
+    "in\tstorage\ntemplate\tdata-pool\ntemplate\tdata-codex\nin\telsewhere\nSecret\tcodex-0-key-g1\n"
+)
+
+
+def test_what_pods_and_stateful_sets_of_others_use_has_no_line_that_deletes_it() -> None:
+    held = held_by(stack(layout="pooled", replicas=1))
+    used = used_by_pods(cast("Kubectl", FakeKubectl(USED)), held)
+    found = [claim("data-theirs-1-1"), key("theirs-1-key-g1"), claim("data-pool-7"), key("codex-0-key-g1", "elsewhere")]
+    report = kept_report(found, held, used, Kubectl(), NOW)
+    assert report.startswith("In use by pods or StatefulSets of the cluster, and so without a line to delete them:\n\nNAMESPACE ")
+    assert "delete " not in report.partition("\n")[2]
+    assert all(one.name in report for one in found)
+
+
+def test_a_pooled_group_of_ours_does_not_use_claims_that_it_shrank_away_from() -> None:
+    held = held_by(stack(layout="pooled", replicas=1))
+    used = used_by_pods(cast("Kubectl", FakeKubectl(USED)), held)
+    assert not used.holds(claim("data-codex-7"))
+    assert not used.holds(key("codex-0-key-g1"))
+
+
+def test_pods_are_asked_for_names_alone() -> None:
+    kubectl = FakeKubectl("")
+    used_by_pods(cast("Kubectl", kubectl), Held(), "storage")
+    ((*words, template),) = kubectl.asked
+    assert words == ["get", "pods,statefulsets.apps", "--namespace", "storage", "--output"]
+    assert "containers" not in template

@@ -23,6 +23,18 @@ from nodestead.kubernetes.patches import patched
         ([{"name": "x"}], [{"name": "absent", "$patch": "delete"}], [{"name": "x"}]),
         ([{"name": "x"}], [], []),
         ([{"key": "x"}], [{"name": "x"}], [{"name": "x"}]),
+        ([{"name": "x", "v": 1}], [{"name": "x", "v": 2}, {"name": "x", "v": 3}], [{"name": "x", "v": 2}, {"name": "x", "v": 3}]),
+        (
+            {"volumeMounts": [{"name": "x", "mountPath": "/a"}, {"name": "x", "mountPath": "/b", "subPath": "b"}]},
+            {"volumeMounts": [{"name": "x", "mountPath": "/c"}, {"mountPath": "/b", "readOnly": True}]},
+            {
+                "volumeMounts": [
+                    {"name": "x", "mountPath": "/a"},
+                    {"name": "x", "mountPath": "/b", "subPath": "b", "readOnly": True},
+                    {"name": "x", "mountPath": "/c"},
+                ]
+            },
+        ),
     ],
 )
 def test_a_patch_merges_mappings_and_lists_of_named_items(value: Any, patch: Any, result: Any) -> None:
@@ -63,3 +75,36 @@ def test_a_patch_that_matches_nothing_is_refused(kind: str) -> None:
         groups.plan(patches={kind: {"codex-9": {"spec": {}}}})
     (line,) = refusal.value.problems
     assert line.startswith(f"storageNodeGroups.codex.patches.{kind}.codex-9: matches no object")
+
+
+KEPT_CLAIM = "data-codex-1-1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "metadata", "field"),
+    [
+        ("StatefulSet", "codex-1", {"name": "other"}, "metadata.name"),
+        ("Service", "*", {"namespace": "other"}, "metadata.namespace"),
+        ("Service", "*", {"namespace": None}, "metadata.namespace"),
+        ("PersistentVolumeClaim", KEPT_CLAIM, {"annotations": {"pulumi.com/patchForce": "false"}}, "metadata.annotations"),
+        ("PersistentVolumeClaim", "*", {"annotations": None}, "metadata.annotations"),
+        ("PersistentVolumeClaim", "*", None, "metadata"),
+        ("Service", "*", "codex", "metadata"),
+        ("StatefulSet", "codex-1", {"annotations": {"pulumi.com/patchForce": "true"}}, "metadata.annotations"),
+    ],
+)
+def test_a_patch_moves_no_object_and_lets_go_of_no_data(kind: str, name: str, metadata: Any, field: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        groups.plan(replicas=2, patches={kind: {name: {"metadata": metadata}}})
+    (line,) = refusal.value.problems
+    assert line.startswith(f"storageNodeGroups.codex.patches.{kind}.{name}.{field}: may not be patched; ")
+
+
+def test_other_annotations_of_kept_objects_and_of_the_engine_on_others_pass() -> None:
+    claims = {"*": {"metadata": {"annotations": {"team": "storage"}}}}
+    groups.plan(
+        patches={
+            "PersistentVolumeClaim": claims,
+            "StatefulSet": {"codex-1": {"metadata": {"name": "codex-1", "annotations": {"pulumi.com/skipAwait": "true"}}}},
+        }
+    )

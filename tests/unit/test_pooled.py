@@ -91,10 +91,32 @@ def test_addresses_of_a_pool_are_outputs_by_pod() -> None:
     }
 
 
-def test_a_given_secret_is_mounted_by_pod() -> None:
-    plan = pooled(software=MARKET, keys={"kind": "secret", "name": "eth", "key": "KEY-<pod>"}, replicas=2)
-    (volume,) = [v for v in groups.pod(plan, "codex")["volumes"] if v["name"] == "key"]
-    assert volume["secret"]["items"] == [{"key": "KEY-1", "path": "codex-1"}, {"key": "KEY-2", "path": "codex-2"}]
+def test_a_pod_finds_its_entry_of_a_given_secret_by_its_index() -> None:
+    plan = pooled(software=MARKET, keys={"kind": "secret", "name": "eth", "key": "KEY-<replica>-<pod>"}, replicas=2)
+    init = groups.container(plan, called="prepare", name="codex")
+    (key,) = [mount for mount in init["volumeMounts"] if mount["name"] == "key"]
+    assert key["subPathExpr"] == "KEY-$(POD_INDEX)-$(POD_INDEX)"
+    (index,) = [entry for entry in init["env"] if entry["name"] == "POD_INDEX"]
+    assert index["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
+
+
+def test_growing_a_pool_within_a_secret_of_keys_changes_no_pod() -> None:
+    keys: list[dict[str, Any]] = [{}, {"keys": {"kind": "secret", "name": "eth", "key": "KEY-<pod>"}}]
+    for given in keys:
+        small, large = (groups.find(pooled(software=MARKET, replicas=n, **given), "StatefulSet", "codex") for n in (2, 9))
+        assert small["spec"]["template"] == large["spec"]["template"]
+
+
+def test_what_the_template_of_claims_holds_may_not_change() -> None:
+    unchangeable = pooled(persistence={"kind": "volume", "size": "30Gi"}).unchangeable
+    assert (unchangeable["persistence.size"], unchangeable["persistence.accessModes"]) == ("30Gi", "ReadWriteOnce")
+    assert "persistence.size" not in groups.plan(persistence={"kind": "volume", "size": "30Gi"}).unchangeable
+
+
+def test_labels_of_the_user_stay_out_of_the_immutable_template_of_claims() -> None:
+    (template,) = groups.find(pooled(labels={"team": "a"}), "StatefulSet", "codex")["spec"]["volumeClaimTemplates"]
+    assert "team" not in template["metadata"]["labels"]
+    assert template["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "nodestead"
 
 
 def test_pooled_public_nodes_share_a_port_of_their_hosts() -> None:

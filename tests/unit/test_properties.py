@@ -28,7 +28,9 @@ CUSTOM_RESOURCES = {"HTTPRoute", "PodMonitor", "PrometheusRule"}
 def stack_of(config: dict[str, Any], name: str = "codex") -> StackPlan:
     """The plan of a stack with one group; ports of hosts are allowed there."""
     namespace = {"name": "ns", "podSecurity": "privileged"}
-    return plan_stack(parse(StackConfig, {"namespace": namespace, "storageNodeGroups": {name: config}}))
+    return plan_stack(
+        parse(StackConfig, {"namespace": namespace, "cluster": {"context": "prod"}, "storageNodeGroups": {name: config}})
+    )
 
 
 def group_of(config: dict[str, Any], name: str = "codex") -> Plan:

@@ -16,6 +16,7 @@ from nodestead.preview.yaml_text import yaml_documents
 STACK = """
 config:
   nodestead:namespace: {name: storage}
+  nodestead:cluster: {context: prod}
   nodestead:storageNodeGroups:
     codex:
       replicas: 2
@@ -24,6 +25,7 @@ config:
 MARKETPLACE = """
 config:
   nodestead:namespace: {name: storage}
+  nodestead:cluster: {context: prod}
   nodestead:storageNodeGroups:
     codex:
       replicas: 2
@@ -76,6 +78,7 @@ config:
       software: {version: 0.2.5, kind: codex}
       replicas: 2
   nodestead:namespace: {name: storage}
+  nodestead:cluster: {context: prod}
 """
     assert text_of(stack_folder(tmp_path, turned)) == text
 
@@ -166,6 +169,7 @@ def test_a_refused_config_names_its_file_and_all_problems(tmp_path: Path) -> Non
 def test_a_plan_that_is_refused_names_its_file(tmp_path: Path) -> None:
     config = {
         "namespace": {"name": "storage"},
+        "cluster": {"context": "prod"},
         "storageNodeGroups": {
             "codex": {"software": {"kind": "codex", "version": "0.2.5"}, "patches": {"Service": {"nowhere": {"spec": {}}}}}
         },

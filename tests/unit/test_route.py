@@ -5,7 +5,8 @@ from typing import Any
 import groups
 import pytest
 
-INGRESS: dict[str, Any] = {"kind": "ingress", "hosts": ["api.example.org"], "tls": {"clusterIssuer": "letsencrypt"}}
+ANY: dict[str, Any] = {"kind": "ingress", "hosts": ["api.example.org"], "tls": {"clusterIssuer": "letsencrypt"}}
+INGRESS: dict[str, Any] = {**ANY, "controller": "ingressNginx"}
 ROUTE: dict[str, Any] = {"kind": "httpRoute", "parents": [{"name": "gateway", "namespace": "gateways", "sectionName": "https"}]}
 NGINX = "nginx.ingress.kubernetes.io"
 
@@ -50,7 +51,7 @@ def test_regular_expressions_are_implementation_specific_as_current_controllers_
     ]
 
 
-def test_ingress_nginx_asks_for_the_generated_password_by_default() -> None:
+def test_ingress_nginx_asks_for_the_generated_password_itself() -> None:
     annotations = groups.find(routed(INGRESS), "Ingress", "codex")["metadata"]["annotations"]
     assert annotations[f"{NGINX}/auth-type"] == "basic"
     assert annotations[f"{NGINX}/auth-secret"] == "codex-api-auth"
@@ -81,7 +82,7 @@ def test_nobody_asks_only_where_that_was_named() -> None:
 @pytest.mark.parametrize(
     ("route", "auth"),
     [
-        ({**INGRESS, "controller": "other"}, None),
+        (ANY, None),
         (INGRESS, {"kind": "generated", "by": "proxy"}),
         (ROUTE, None),
         (ROUTE, {"kind": "secret", "secret": "mine", "key": "users"}),
@@ -96,7 +97,7 @@ def test_a_proxy_beside_each_node_asks_where_the_controller_cannot(route: dict[s
 
 
 def test_behind_a_proxy_paths_need_no_regular_expression() -> None:
-    plan = routed({**INGRESS, "controller": "other"})
+    plan = routed(ANY)
     assert paths(plan) == [
         ("/codex-1", "Prefix", "codex-1-service", "api-auth"),
         ("/codex-2", "Prefix", "codex-2-service", "api-auth"),
@@ -130,7 +131,9 @@ def test_each_node_has_a_route_of_its_own_to_its_gateway() -> None:
 
 
 def test_a_route_without_a_proxy_rewrites_the_path_itself() -> None:
-    (rule,) = groups.find(routed(ROUTE, auth={"kind": "none"}), "HTTPRoute", "codex-1")["spec"]["rules"]
+    (rule,) = groups.find(routed({**ROUTE, "controllerNamespace": "gateways"}, auth={"kind": "none"}), "HTTPRoute", "codex-1")[
+        "spec"
+    ]["rules"]
     (rewrite,) = rule["filters"]
     assert rewrite["urlRewrite"] == {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
     assert rule["backendRefs"] == [{"name": "codex-1-service", "port": 8080}]
@@ -166,7 +169,8 @@ def test_clear_text_has_to_be_named() -> None:
     ("api", "line"),
     [
         ({"route": ROUTE, "auth": {"kind": "generated", "by": "ingress"}}, "api.auth.by: ingress is refused"),
-        ({"route": {**INGRESS, "controller": "other"}, "auth": {"kind": "generated", "by": "ingress"}}, "api.auth.by: ingress"),
+        ({"route": ANY, "auth": {"kind": "generated", "by": "ingress"}}, "api.auth.by: ingress"),
+        ({"route": ROUTE, "auth": {"kind": "none"}}, "api.route.controllerNamespace: is required without a password"),
         ({"route": INGRESS, "auth": {"kind": "secret", "secret": "mine", "key": "users"}}, "api.auth.key: 'users' is refused"),
         ({"route": {**INGRESS, "tls": {}}}, "api.route.tls: nothing gives the certificate"),
         (

@@ -35,20 +35,36 @@ def test_the_stacks_of_the_repository_pass(path: Path) -> None:
 
 
 def test_keys_of_others_and_of_the_engine_pass() -> None:
-    config = {"nodestead:namespace": {"name": "a"}, "kubernetes:context": "b", "pulumi:autonaming": {"mode": "verbatim"}}
+    config = {
+        "nodestead:cluster": {"context": "a"},
+        "nodestead:namespace": {"name": "a"},
+        "kubernetes:context": "b",
+        "pulumi:autonaming": {"mode": "verbatim"},
+    }
     assert refusals(config, encryptionsalt="v1:abc", secretsprovider="passphrase") == []
 
 
 @pytest.mark.parametrize(
     ("config", "path"),
     [
-        ({"nodestead:namespace": {"name": "a"}, "nodestead:namespaces": {}}, ["config"]),
-        ({"nodestead:namespace": {"name": "a"}, "namespace": {}}, ["config"]),
-        ({}, ["config"]),
-        ({"nodestead:namespace": {"name": "A"}}, ["config", "nodestead:namespace", "name"]),
-        ({"nodestead:namespace": {"name": "a", "pod_security": "baseline"}}, ["config", "nodestead:namespace"]),
+        ({"nodestead:cluster": {"context": "a"}, "nodestead:namespace": {"name": "a"}, "nodestead:namespaces": {}}, ["config"]),
+        ({"nodestead:cluster": {"context": "a"}, "nodestead:namespace": {"name": "a"}, "namespace": {}}, ["config"]),
+        ({"nodestead:cluster": {"context": "a"}}, ["config"]),
+        ({"nodestead:namespace": {"name": "a"}}, ["config"]),
         (
-            {"nodestead:namespace": {"name": "a"}, "nodestead:storageNodeGroups": {"codex": {**GROUP["codex"], "replica": 1}}},
+            {"nodestead:cluster": {"context": "a"}, "nodestead:namespace": {"name": "A"}},
+            ["config", "nodestead:namespace", "name"],
+        ),
+        (
+            {"nodestead:cluster": {"context": "a"}, "nodestead:namespace": {"name": "a", "pod_security": "baseline"}},
+            ["config", "nodestead:namespace"],
+        ),
+        (
+            {
+                "nodestead:cluster": {"context": "a"},
+                "nodestead:namespace": {"name": "a"},
+                "nodestead:storageNodeGroups": {"codex": {**GROUP["codex"], "replica": 1}},
+            },
             ["config", "nodestead:storageNodeGroups", "codex"],
         ),
     ],

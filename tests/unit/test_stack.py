@@ -13,7 +13,9 @@ NETWORK = {"bootstrap": {"kind": "network", "name": "testnet"}}
 
 
 def stack(groups: dict[str, Any], **parts: Any) -> StackConfig:
-    return parse(StackConfig, {"namespace": {"name": "storage"}, **parts, "storageNodeGroups": groups})
+    return parse(
+        StackConfig, {"namespace": {"name": "storage"}, "cluster": {"context": "prod"}, **parts, "storageNodeGroups": groups}
+    )
 
 
 def problems(groups: dict[str, Any], **parts: Any) -> list[str]:
@@ -112,8 +114,9 @@ def test_one_seed_may_serve_two_groups_with_other_ordinals_or_another_generation
     ],
 )
 def test_two_groups_on_one_claim_are_refused(given: dict[str, Any], path: str) -> None:
-    first = {**CODEX, **NETWORK, "nodes": {"1": {"existingClaim": "mine"}}}
-    assert problems({"a": first, "b": {**CODEX, **NETWORK, **given}}) == [
+    sized = {**NETWORK, "software": {**CODEX["software"], "quota": "1Gi"}}
+    first = {**sized, "nodes": {"1": {"existingClaim": "mine"}}}
+    assert problems({"a": first, "b": {**sized, **given}}) == [
         f"storageNodeGroups.b.{path}: 'mine' holds the data of storageNodeGroups.a: name another"
     ]
 
@@ -174,7 +177,7 @@ def test_host_ports_are_refused_where_pod_security_refuses_them(level: str) -> N
 )
 def test_an_unknown_key_is_refused_at_any_depth(config: dict[str, Any], line: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        parse(StackConfig, {"namespace": {"name": "storage"}, **config})
+        parse(StackConfig, {"namespace": {"name": "storage"}, "cluster": {"context": "prod"}, **config})
     assert line in refusal.value.problems
 
 
@@ -188,10 +191,17 @@ def test_refusals_of_several_groups_come_at_once() -> None:
 
 
 def test_two_groups_whose_objects_would_share_a_name_are_refused() -> None:
-    config = stack({"codex": {**CODEX, "prettifyServices": False}, "codex-1": {**CODEX, "replicas": 1, "prettify": True}})
+    lost = {**CODEX, "persistence": {"kind": "ephemeral"}}
+    config = stack({"codex": {**lost, "prettifyServices": False}, "codex-1": {**lost, "replicas": 1, "prettify": True}})
     with pytest.raises(ConfigError) as refusal:
         plan_stack(config)
     assert "storageNodeGroups: two sets make StatefulSet codex-1; rename one of them" in refusal.value.problems
+
+
+def test_a_claim_that_two_groups_would_make_is_refused() -> None:
+    (problem,) = problems({"codex": CODEX, "codex-1": {**CODEX, "prettify": True}})
+    assert problem.startswith("storageNodeGroups.codex-1")
+    assert "'data-codex-1-1', which node 1 makes, holds the data of storageNodeGroups.codex" in problem
 
 
 def test_a_namespace_is_made_first_and_kept() -> None:
@@ -208,3 +218,17 @@ def test_a_given_namespace_is_not_made() -> None:
 
 def test_a_stack_without_sets_is_a_namespace() -> None:
     assert [identity(m) for m in plan_stack(stack({})).manifests()] == [("", "Namespace", "", "storage")]
+
+
+@pytest.mark.parametrize("cluster", [{"render": "out"}, {"context": "prod"}, {"kubeconfig": "kube/config"}])
+def test_a_stack_names_its_cluster_or_folder(cluster: dict[str, str]) -> None:
+    stack({}, cluster=cluster)
+
+
+def test_a_stack_does_not_go_to_whatever_cluster_is_current() -> None:
+    assert problems({}, cluster={}) == [
+        "cluster.context: name the context, the current one changes; or set render to a folder for manifests"
+    ]
+    with pytest.raises(ConfigError) as refusal:
+        parse(StackConfig, {"namespace": {"name": "storage"}})
+    assert refusal.value.problems == ["cluster: is required and not given; add it"]

@@ -1,5 +1,6 @@
 """The objects of a group: which there are, what they are called, and what is in them."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -77,13 +78,25 @@ EXTRA: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"api": {"route": {"kind": "ingress", "hosts": ["a"], "tls": "none"}}},
+        ["ConfigMap codex-api-proxy", "Ingress codex", "Secret codex-api-auth"],
+    ),
+    (
+        {"api": {"route": {"kind": "ingress", "hosts": ["a"], "tls": "none", "controller": "ingressNginx"}}},
         ["Ingress codex", "Secret codex-api-auth"],
     ),
     (
         {"api": {"route": {"kind": "httpRoute", "parents": [{"name": "a"}]}}},
         ["ConfigMap codex-api-proxy", "HTTPRoute codex-1", "Secret codex-api-auth"],
     ),
-    ({"api": {"route": {"kind": "ingress", "hosts": ["a"], "tls": "none"}, "auth": {"kind": "none"}}}, ["Ingress codex"]),
+    (
+        {
+            "api": {
+                "route": {"kind": "ingress", "hosts": ["a"], "tls": "none", "controller": "ingressNginx"},
+                "auth": {"kind": "none"},
+            }
+        },
+        ["Ingress codex"],
+    ),
 ]
 
 
@@ -99,8 +112,11 @@ def test_what_is_asked_for_adds_these_objects(given: dict[str, Any], more: list[
         ({"disruption": {"enabled": False}}, ["PodDisruptionBudget codex"]),
         ({"networkPolicy": {"enabled": False}}, ["NetworkPolicy codex"]),
         ({"persistence": {"kind": "ephemeral"}}, ["PersistentVolumeClaim data-codex-1-1"]),
-        ({"persistence": {"kind": "existingClaim", "claim": "mine"}}, ["PersistentVolumeClaim data-codex-1-1"]),
-        ({"nodes": {"1": {"existingClaim": "mine"}}}, ["PersistentVolumeClaim data-codex-1-1"]),
+        ({"persistence": {"kind": "existingClaim", "claim": "mine", "size": "9Gi"}}, ["PersistentVolumeClaim data-codex-1-1"]),
+        (
+            {"software": {**CODEX, "quota": "1Gi"}, "nodes": {"1": {"existingClaim": "mine"}}},
+            ["PersistentVolumeClaim data-codex-1-1"],
+        ),
     ],
 )
 def test_what_is_turned_off_takes_these_objects_away(given: dict[str, Any], less: list[str]) -> None:
@@ -415,8 +431,14 @@ def test_a_claim_has_what_was_asked_for() -> None:
     ("given", "volume"),
     [
         ({}, {"persistentVolumeClaim": {"claimName": "data-codex-1-1"}}),
-        ({"persistence": {"kind": "existingClaim", "claim": "mine"}}, {"persistentVolumeClaim": {"claimName": "mine"}}),
-        ({"nodes": {"1": {"existingClaim": "own"}}}, {"persistentVolumeClaim": {"claimName": "own"}}),
+        (
+            {"persistence": {"kind": "existingClaim", "claim": "mine", "size": "9Gi"}},
+            {"persistentVolumeClaim": {"claimName": "mine"}},
+        ),
+        (
+            {"software": {**CODEX, "quota": "1Gi"}, "nodes": {"1": {"existingClaim": "own"}}},
+            {"persistentVolumeClaim": {"claimName": "own"}},
+        ),
         ({"persistence": {"kind": "ephemeral", "size": "3Gi"}}, {"emptyDir": {"sizeLimit": "3Gi"}}),
         ({"persistence": {"kind": "ephemeral"}, "nodes": {"1": {"size": "4Gi"}}}, {"emptyDir": {"sizeLimit": "4Gi"}}),
     ],
@@ -449,6 +471,12 @@ def test_a_changed_source_of_keys_shows_in_a_rendering() -> None:
         "address of a key from the seed of codex, generation 2",
         "address of a key from the seed of other, generation 1",
     ]
+
+
+def test_what_stands_for_a_key_is_no_key_and_names_its_source() -> None:
+    secret = find(plan(software=MARKET, keys={"kind": "seed", "generation": 2}), "Secret", "codex-1-key-g2")
+    shown = base64.b64decode(plain(secret["data"]["eth-private-key"])).decode()
+    assert shown == "a key from the seed of codex, generation 2"
 
 
 def test_nodes_that_do_not_trade_need_no_seed() -> None:
@@ -657,3 +685,22 @@ def test_nodes_are_made_anew_on_each_call_and_equal() -> None:
     assert first == second
     assert first[0] is not second[0]
     assert names(planned, "StatefulSet") == ["codex-1", "codex-2"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path"),
+    [
+        ({"prettify": True}, {"prettify": True, "replicas": 2}, "nodeNames"),
+        ({"prettify": True}, {"prettify": False}, "nodeNames"),
+        ({"software": MARKET}, {"software": MARKET, "keys": {"kind": "seed", "generation": 2}}, "keys"),
+        ({"persistence": {"kind": "volume"}}, {"persistence": {"kind": "ephemeral"}}, "persistence.kind"),
+    ],
+)
+def test_a_change_that_costs_nodes_something_is_noticed(before: dict[str, Any], after: dict[str, Any], path: str) -> None:
+    old, new = plan(**before).noticed, plan(**after).noticed
+    assert {key for key, (value, _) in new.items() if old[key][0] != value} == {path}
+
+
+def test_growing_without_prettify_notices_nothing() -> None:
+    old, new = plan(replicas=1).noticed, plan(replicas=3).noticed
+    assert {key: value for key, (value, _) in old.items()} == {key: value for key, (value, _) in new.items()}

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 from nodestead.config.base import ConfigError, parse
 from nodestead.plans.stack import StackConfig
+from nodestead.plans.storage_args import StorageNodeGroupArgs
+from nodestead.plans.storage_rules import exclusive_things, name_problems
 
 RPC = {"secret": {"name": "rpc", "key": "url"}}
 SPR = f"spr:{'CiUIAhIhA1AgkYFhXbIPGqFA' * 3}"
@@ -81,7 +83,7 @@ PLACES: dict[str, tuple[str, Fields, Callable[[Fields], Fields]]] = {
     "GivenPassword": (
         "api.auth",
         {"kind": "secret", "secret": "a"},
-        lambda fields: config(api={"route": INGRESS, "auth": fields}),
+        lambda fields: config(api={"route": {**INGRESS, "controller": "ingressNginx"}, "auth": fields}),
     ),
     "GeneratedPassword": ("api.auth", {"kind": "generated"}, lambda fields: config(api={"route": INGRESS, "auth": fields})),
     "NoAuth": ("api.auth", {"kind": "none"}, lambda fields: config(api={"route": INGRESS, "auth": fields})),
@@ -103,9 +105,9 @@ PLACES: dict[str, tuple[str, Fields, Callable[[Fields], Fields]]] = {
     "NodeOverride": ("nodes.1", {}, lambda fields: config(nodes={"1": fields})),
 }
 IN_STACK: dict[str, tuple[str, Fields, Callable[[Fields], Fields]]] = {
-    "StackConfig": ("", {"namespace": {"name": "a"}}, lambda fields: fields),
-    "Namespace": ("namespace", {"name": "a"}, lambda fields: {"namespace": fields}),
-    "Cluster": ("cluster", {}, lambda fields: {"namespace": {"name": "a"}, "cluster": fields}),
+    "StackConfig": ("", {"namespace": {"name": "a"}, "cluster": {"context": "a"}}, lambda fields: fields),
+    "Namespace": ("namespace", {"name": "a"}, lambda fields: {"namespace": fields, "cluster": {"context": "a"}}),
+    "Cluster": ("cluster", {"context": "a"}, lambda fields: {"namespace": {"name": "a"}, "cluster": fields}),
 }
 
 NAME = "a name has lower-case letters, digits, hyphens and dots, and starts and ends with a letter or digit"
@@ -527,6 +529,22 @@ REFUSED: list[tuple[str, str, Any, str]] = [
         ".tag: latest moves to another version without notice; pin a version or a digest",
     ),
     ("NodeOverride", "size", "0", "'0' holds nothing; write a size, as in 20Gi or 500M"),
+    ("NodeOverride", "fromSnapshot", "A", f"'A' is refused; {NAME}"),
+    ("Image", "repository", "r:5000/a:latest", "'r:5000/a:latest' has a tag or digest in it; move it to tag or digest"),
+    ("Image", "tag", "latest-dist", "latest-dist moves to another version without notice; pin a version or a digest"),
+    ("Image", "tag", "0.1.9", "0.1.9 takes other flags than codex 0.2.5, for which the group is made; set software.version"),
+    ("Container", "env", {"NAT_IP_AUTO": "true"}, ".NAT_IP_AUTO: is of the image's start script and defeats the config; set exp"),
+    ("Container", "args", ["--nat=none"], "[0]: --nat is computed; set exposure.externalAddress"),
+    ("Container", "volumeMounts", [{"name": "tmp", "mountPath": "/data/"}], "[0].mountPath: something is mounted at '/data/'"),
+    (
+        "Container",
+        "volumeMounts",
+        [{"name": "tmp", "mountPath": "/data//node/x"}],
+        "[0].mountPath: '/data//node/x' is in /data/node, the library's own; choose another path",
+    ),
+    ("Ports", "api", 80, "80 is a port that only root may open, and the node is not root; use one from 1024 on"),
+    ("ExistingClaim", "size", None, "is required with a claim of somebody else's, the quota follows it; give it, or software"),
+    ("NodeOverride", "existingClaim", "a", "is a claim whose size is not known, and no quota is given; set software.quota"),
     ("NodeOverride", "existingClaim", "A", f"'A' is refused; {NAME}"),
     ("NodeOverride", "nodeSelector", {"a b": "c"}, f"[\"a b\"]: 'a b' is refused; {KEY}"),
     ("NodeOverride", "externalAddress", "a.example.org", "'a.example.org' is not an IP address; peers dial addresses"),
@@ -651,7 +669,12 @@ def test_a_field_that_is_required_is_asked_for(model: str, field: str) -> None:
     _, least, around = (PLACES | IN_STACK)[model]
     given = around({key: value for key, value in least.items() if key != field})
     with pytest.raises(ConfigError) as caught:
-        parse(StackConfig, given if model in IN_STACK else {"namespace": {"name": "a"}, "storageNodeGroups": {"g": given}})
+        parse(
+            StackConfig,
+            given
+            if model in IN_STACK
+            else {"namespace": {"name": "a"}, "cluster": {"context": "a"}, "storageNodeGroups": {"g": given}},
+        )
     prefix = "" if model in IN_STACK else "storageNodeGroups.g."
     assert caught.value.problems == [f"{prefix}{path_of(model, field)}: is required and not given; add it"]
 
@@ -684,6 +707,26 @@ BETWEEN: list[tuple[Fields, str]] = [
     (
         {"replicas": 2, "persistence": {"kind": "existingClaim", "claim": "a"}, "nodes": {"2": {"existingClaim": "a"}}},
         "nodes.2.existingClaim: 'a' is that of persistence.claim already; name another",
+    ),
+    (
+        {"replicas": 2, "persistence": {"kind": "volume", "fromSnapshot": "s"}},
+        "persistence.fromSnapshot: gives 2 nodes one peer id, the key of a node lies in its data; name it in nodes.<n>",
+    ),
+    (
+        {"replicas": 2, "nodes": {"1": {"fromSnapshot": "s"}, "2": {"fromSnapshot": "s"}}},
+        "nodes.2.fromSnapshot: 's' is that of node 1 already, and both had one peer id; name another",
+    ),
+    (
+        {"persistence": {"kind": "ephemeral"}, "nodes": {"1": {"fromSnapshot": "s"}}},
+        "nodes.1.fromSnapshot: no volume is made for the node; leave it out, or use persistence.kind: volume",
+    ),
+    (
+        {"layout": "pooled", "rollout": {"maxUnavailable": 2}},
+        "rollout.maxUnavailable: 2 has no effect, a pooled group rolls one pod at a time; leave it out, or use layout: perNode",
+    ),
+    (
+        {"layout": "pooled", "prettifyServices": False},
+        "prettifyServices: false has no effect, a pooled group has one Service for all nodes; leave it out",
     ),
     (
         {"persistence": {"kind": "existingClaim", "claim": "a"}, "nodes": {"1": {"size": "1Gi"}}},
@@ -771,6 +814,28 @@ def test_fields_that_contradict_each_other_are_refused(given: Fields, problem: s
     assert [line for line in refusals(**given) if line.startswith(problem)]
 
 
+def group_of(**given: Any) -> StorageNodeGroupArgs:
+    return parse(StorageNodeGroupArgs, config(**given))
+
+
+def test_a_claim_that_another_node_of_the_group_makes_is_refused() -> None:
+    group = group_of(software={**CODEX, "quota": "10Gi"}, replicas=2, nodes={"2": {"existingClaim": "data-codex-1-1"}})
+    assert [(p.path, p.message) for p in name_problems("codex", group)] == [
+        (("nodes", "2", "existingClaim"), "'data-codex-1-1' is the claim that node 1 of the group makes; name another")
+    ]
+
+
+def test_two_groups_share_no_claim_path_or_announced_address() -> None:
+    def things(name: str, **given: Any) -> set[Any]:
+        return {thing for thing, *_ in exclusive_things(group_of(**given), name)}
+
+    assert ("claim", "data-codex-1-1") in things("codex")
+    route = {"route": {**INGRESS, "nodeName": "node"}}
+    assert things("a", api=route) & things("b", api=route) == {("way", "a.example.org", "/node-1")}
+    exposure = {"kind": "loadBalancer", "externalAddress": {"kind": "fixed", "addresses": {"1": "203.0.113.7"}}}
+    assert things("a", exposure=exposure) & things("b", exposure=exposure) == {("announced", "203.0.113.7", 8070)}
+
+
 def test_a_stack_goes_to_a_cluster_or_to_a_folder() -> None:
     assert problems_of("Cluster", {"render": "out", "context": "prod"}) == [
         "cluster.render: goes with neither kubeconfig nor context; manifests go to a folder, or to a cluster"
@@ -782,8 +847,16 @@ def test_a_stack_goes_to_a_cluster_or_to_a_folder() -> None:
     [
         {"software": {**CODEX, "quota": "20Gi"}, "persistence": {"kind": "volume", "size": "24Gi"}},
         {"software": {**CODEX, "quota": "20Gi"}, "persistence": {"kind": "existingClaim", "claim": "a"}},
+        {"container": {"command": ["run"], "args": ["--nat=none"], "env": {"NETWORK": "x"}}},
+        {"ports": {"api": 80}, "pod": {"securityContext": {"runAsUser": 0, "runAsNonRoot": False}}},
+        {"replicas": 2, "nodes": {"2": {"fromSnapshot": "s"}}},
         {"software": {**CODEX, "quota": "10Gi"}, "persistence": {"kind": "ephemeral", "size": "12Gi"}},
-        {"replicas": 2, "nodes": {"2": {"existingClaim": "b"}}, "persistence": {"kind": "existingClaim", "claim": "a"}},
+        {
+            "software": {**CODEX, "quota": "10Gi"},
+            "replicas": 2,
+            "nodes": {"2": {"existingClaim": "b"}},
+            "persistence": {"kind": "existingClaim", "claim": "a"},
+        },
         {"software": MARKET, "keys": {"kind": "secret", "name": "eth", "key": "KEY"}},
         {"replicas": 2, "software": MARKET, "keys": {"kind": "secret", "name": "eth-<replica>", "key": "KEY"}},
         {"image": {"tag": "latest", "digest": f"sha256:{'0a' * 32}"}},

@@ -4,6 +4,7 @@
 #
 #   ARGS_FILE        arguments for start.sh, one on each line; made anew by every run
 #   DATA_DIR         folder for the node's data, made to be exactly 0700
+#   DATA_MOUNT       where the volume is mounted; the folder that DATA_DIR is in
 #   KEY_FILE         the node's Ethereum key as mounted, copied to KEY_TARGET as exactly 0600
 #   ADDRESS_FROM     pod | host | node | lookup | fixed | none (default): where the announced address comes from
 #     pod: POD_IP; host: HOST_IP; node: the ExternalIP of node NODE_NAME, asked of the API server; lookup: what
@@ -11,7 +12,7 @@
 #   ADDRESS_WAIT     seconds to go on asking for it (120)
 #   NAT_ARG          argument that announces it, with {address} in it; a line of ARGS_FILE
 #   ADDRESS_FILE     gets the bare address
-#   BOOTSTRAP_URLS   URLs of .../spr, separated by spaces; at least one must give its peer record
+#   BOOTSTRAP_URLS   URLs of .../spr, separated by spaces; at least one must give its peer record, or a list of them
 #   BOOTSTRAP_WAIT   seconds to wait for it (300)
 #   BOOTSTRAP_ARG    argument that names a peer record, with {spr} in it (--bootstrap-node={spr}); a line of ARGS_FILE each
 #   BOOTSTRAP_CACHE  file on the volume that holds the records of the last run, for when nobody answers
@@ -61,7 +62,20 @@ own() { # own FOLDER : exactly 0700, or the node refuses to start
   fail "$(describe "$1") and user $(id -u) cannot make it writable for itself alone (0700), as the node demands;" \
     "let the pod run as the owner (runAsUser), or give the folder away once: chown -R $(id -u) $1"
 }
+refuse_earlier_data() { # an earlier chart had its data at the mount root; a fresh folder beside it would be another node
+  mount=${DATA_MOUNT:-$(dirname "$DATA_DIR")}
+  [ ! -e "$DATA_DIR" ] && { [ -e "$mount/key" ] || [ -e "$mount/repo" ]; } || return 0
+  set +f
+  entries=
+  for entry in "$mount"/*; do
+    case ${entry##*/} in lost+found | bootstrap-sprs | circuits-work) ;; *) entries="$entries $entry" ;; esac
+  done
+  set -f
+  fail "the data of an earlier chart lies at the root of the volume ($mount), and the node would start anew beside it, with another" \
+    "peer id and none of the blocks; adopt it, in a pod that mounts the volume: mkdir -p $DATA_DIR && mv$entries $DATA_DIR/"
+}
 prepare_data() {
+  refuse_earlier_data
   if ! mkdir -p "$DATA_DIR" 2>/dev/null; then
     there=$DATA_DIR
     while [ ! -d "$there" ]; do there=$(dirname "$there"); done
@@ -104,9 +118,16 @@ is_ipv6() {
   case $1 in *[!0-9a-fA-F:]* | *:::* | *::*::*) return 1 ;; esac
   printf '%s\n' "$1" | grep -Eq '^([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}$|^(([0-9a-fA-F]{1,4}:){1,6}|:)(:[0-9a-fA-F]{1,4}){1,6}$|^([0-9a-fA-F]{1,4}:){1,7}:$'
 }
-is_address() { # something that peers can dial
-  case $1 in 0.0.0.0 | 127.* | :: | ::1) return 1 ;; esac
-  is_ipv4 "$1" || is_ipv6 "$1"
+is_address() { # something that peers can dial: the node listens on IPv4 only
+  case $1 in 0.0.0.0 | 127.*) return 1 ;; esac
+  is_ipv4 "$1"
+}
+why_no_address() { # why_no_address TEXT OTHERWISE : why it is not to be announced
+  if is_ipv6 "$1"; then
+    echo 'an IPv6 address, and the node listens on IPv4 only'
+  else
+    echo "$2"
+  fi
 }
 only_word() { # only_word TEXT : the text without the space around it, if it is one word
   # shellcheck disable=SC2086
@@ -159,7 +180,7 @@ lookup_address() {
     address=$(only_word "$answer") || address=
     ! is_address "$address" || return 0
     if is_over "$deadline"; then
-      [ -s "$scratch/why" ] || echo 'the answer is not one IP address' >"$scratch/why"
+      [ -s "$scratch/why" ] || why_no_address "$address" 'the answer is not one IP address' >"$scratch/why"
       fail "$ADDRESS_URL gave no address to announce within ${ADDRESS_WAIT:-120} s ($(line_of "$scratch/why"));" \
         "check the URL from a pod, or choose another externalAddress"
     fi
@@ -185,7 +206,7 @@ prepare_address() {
   *) fail "ADDRESS_FROM is '$ADDRESS_FROM'; it must be pod, host, node, lookup, fixed or none" ;;
   esac
   # `extip:` without an address ends every node, with a message that names no cause.
-  is_address "$address" || fail "the address to announce (from: $ADDRESS_FROM) is '$address', which is not an IP address that peers can dial;" \
+  is_address "$address" || fail "the address to announce (from: $ADDRESS_FROM) is '$address', which is $(why_no_address "$address" 'not an IP address that peers can dial');" \
     "choose another externalAddress"
   say "announcing $address (from: $ADDRESS_FROM)"
   [ -z "${NAT_ARG:-}" ] || argument "$NAT_ARG" '{address}' "$address"
@@ -197,12 +218,14 @@ prepare_address() {
 
 # --- the bootstrap nodes ---
 
-ask_for_record() { # ask_for_record NUMBER URL : its peer record into record.NUMBER, or the reason into why.NUMBER
-  curl -fsS -m 5 -H 'Accept: text/plain' "$2" 2>"$scratch/why.$1" | head -c 8192 >"$scratch/answer.$1" || :
+ask_for_record() { # ask_for_record NUMBER URL : its peer records into record.NUMBER, or the reason into why.NUMBER
+  : >"$scratch/answer.$1"
+  # Not a part of a list either: its last record could be cut, and the node quits over one.
+  curl -fsS -m 5 --max-filesize 65536 -H 'Accept: text/plain' -o "$scratch/answer.$1" "$2" 2>"$scratch/why.$1" || : >"$scratch/answer.$1"
   case $(head -c 1 "$scratch/answer.$1" | tr -d '\000') in
   '{') jq -r '.spr // empty' "$scratch/answer.$1" >"$scratch/record.$1" 2>/dev/null || : ;;
   # Nodes end their text without a newline; grep adds it.
-  *) tr -d '\r' <"$scratch/answer.$1" | grep . >"$scratch/record.$1" || : ;;
+  *) tr -s ' \t\r\n' '\n\n\n\n' <"$scratch/answer.$1" | grep . >"$scratch/record.$1" || : ;;
   esac
   if ! only_records "$scratch/record.$1"; then
     [ -s "$scratch/why.$1" ] || echo 'the answer is not a peer record' >"$scratch/why.$1"
@@ -231,7 +254,9 @@ prepare_bootstrap() {
       number=$((number + 1))
       if [ -s "$scratch/record.$number" ]; then
         answered=$((answered + 1))
-        grep -Fxqf "$scratch/record.$number" "$scratch/records" || cat "$scratch/record.$number" >>"$scratch/records"
+        while IFS= read -r record; do
+          grep -Fxqe "$record" "$scratch/records" || printf '%s\n' "$record" >>"$scratch/records"
+        done <"$scratch/record.$number"
       else
         reasons="$reasons $url ($(line_of "$scratch/why.$number"));"
       fi

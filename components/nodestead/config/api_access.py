@@ -50,7 +50,7 @@ class GeneratedPassword(Model):
     by: Literal["ingress", "proxy"] | None = Field(
         default=None,
         description="Who asks for the password: the ingress controller by annotations (ingress-nginx only), or a proxy"
-        " beside each node, which any route can use. By default the first where it works, else the second.",
+        " beside each node, which any route can use. By default the proxy, and ingress-nginx for its own routes.",
     )
 
 
@@ -74,7 +74,8 @@ class _Route(Model):
     leading_zeros: int = Field(default=0, ge=0, le=6, description="Digits that the node's number is padded to.")
     controller_namespace: DnsLabel | None = Field(
         default=None,
-        description="Namespace of the controller's pods, which may reach the port; else ingress-nginx, or with a proxy any pod.",
+        description="Namespace of the controller's pods, which may reach the port; else ingress-nginx for its own routes,"
+        " and any pod where a proxy asks for the password.",
     )
 
 
@@ -86,7 +87,7 @@ class Ingress(_Route):
     name: LateName | None = Field(default=None, description="Name of the Ingress; by default that of the set.")
     class_name: LateName | None = None
     controller: Literal["ingressNginx", "other"] = Field(
-        default="ingressNginx",
+        default="other",
         description="ingressNginx rewrites paths and asks for passwords by annotations; else a proxy beside each node does.",
     )
     tls: Tls | Literal["none"] = Field(description="The certificate, or 'none': passwords then travel in clear.")
@@ -137,6 +138,11 @@ class ApiAccess(Model):
     def problems(self) -> Iterator[Problem]:
         """Annotations ask for a password only where the controller has basic auth."""
         if isinstance(self.auth, NoAuth):
+            if isinstance(self.route, HttpRoute) and self.route.controller_namespace is None:
+                yield Problem(
+                    ["route", "controllerNamespace"],
+                    "is required without a password: else every pod of the cluster reaches the API; name the Gateway's namespace",
+                )
             return
         if self.auth.by == "ingress" and not (isinstance(self.route, Ingress) and self.route.controller == "ingressNginx"):
             yield Problem(["auth", "by"], "ingress is refused; only ingress-nginx asks for passwords by annotations; use proxy")

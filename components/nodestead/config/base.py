@@ -187,7 +187,9 @@ def _message(detail: ErrorDetails, models: list[type[BaseModel]], *, show_values
     if kind == "union_tag_not_found":
         return f"needs the key {ctx.get('discriminator')} to say which variant is meant"
     if kind in _TYPES:
-        return f"{_value(detail, show=show_values)}has the wrong type; {_TYPES[kind]}"
+        # What is no text where one belongs may be a password that YAML took for a number.
+        show = show_values and kind not in ("string_type", "is_instance_of")
+        return f"{_value(detail, show=show)}has the wrong type; {_TYPES[kind]}"
     if kind == "value_error":
         text = detail["msg"].removeprefix("Value error, ")
         return text if show_values else text.replace(repr(detail["input"]), "the value")

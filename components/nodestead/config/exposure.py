@@ -1,15 +1,17 @@
 """How peers reach a node, and which address it tells them."""
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from nodestead.config.base import Model, Problem, many
 from nodestead.config.scalars import Annotations, Cidr, IpAddress, LateClass, LateIpAddress, NumberedKeys, Port, Url
 
 __all__ = [
+    "AnnouncedAddress",
     "ClusterExposure",
     "Exposure",
     "ExternalAddress",
@@ -24,6 +26,15 @@ __all__ = [
     "node_ports",
     "port_range",
 ]
+
+
+def _ipv4(value: Any) -> Any:
+    if isinstance(value, str) and ipaddress.ip_address(value).version != 4:
+        raise ValueError(f"{value!r} is an IPv6 address, and the nodes listen on IPv4 only; give an IPv4 address")
+    return value
+
+
+AnnouncedAddress = Annotated[LateIpAddress, AfterValidator(_ipv4)]
 
 
 class ClusterExposure(Model):
@@ -57,7 +68,7 @@ class FixedAddress(Model):
     """A given address for each node."""
 
     kind: Literal["fixed"]
-    addresses: Annotated[dict[str, LateIpAddress], NumberedKeys] = Field(
+    addresses: Annotated[dict[str, AnnouncedAddress], NumberedKeys] = Field(
         description="Node number, or name of a bootstrap node, to its IP address."
     )
 
@@ -123,7 +134,7 @@ class LoadBalancerExposure(Model):
     port: Port = Field(default=8070, description="TCP port for peers, the same on every load balancer.")
     discovery_port: Port = Field(default=8090, description="UDP port for discovery, the same on every load balancer.")
     external_address: LoadBalancerAddress = ServedAddress(kind="loadBalancer")
-    load_balancer_ips: Annotated[dict[str, IpAddress], NumberedKeys] = Field(
+    load_balancer_ips: Annotated[dict[str, Annotated[IpAddress, AfterValidator(_ipv4)]], NumberedKeys] = Field(
         default_factory=dict,
         alias="loadBalancerIPs",
         description="Node number, or name of a bootstrap node, to the address to ask for.",

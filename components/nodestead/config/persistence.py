@@ -27,7 +27,10 @@ class VolumeData(Model):
     selector: Annotated[dict[str, Any], Fragment("LabelSelector")] | None = Field(
         default=None, description="Selects volumes that are there."
     )
-    from_snapshot: LateName | None = Field(default=None, description="VolumeSnapshot that new volumes are made from.")
+    from_snapshot: LateName | None = Field(
+        default=None,
+        description="VolumeSnapshot that the only node's new volume is made from; for several see `nodes`.",
+    )
 
     def problems(self) -> Iterator[Problem]:
         """What the API server would refuse of a claim."""
@@ -40,7 +43,9 @@ class ExistingClaim(Model):
 
     kind: Literal["existingClaim"]
     claim: LateName
-    size: Size | None = Field(default=None, description="Its size, where it is to be compared with the quota.")
+    size: Size | None = Field(
+        default=None, description="Its size, which the quota follows; required unless software.quota is given."
+    )
 
 
 class EphemeralData(Model):

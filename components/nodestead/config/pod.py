@@ -1,5 +1,6 @@
 """What the pods of a set look like: image, container, pod, service account, probes, rollout."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,9 @@ __all__ = [
 ]
 
 
+_MOVING = re.compile(r"(?:latest|stable)(?:-.*)?|nightly.*|edge|main|master")
+
+
 class Image(Model):
     """A container image, pinned by tag, digest or both."""
 
@@ -63,7 +67,14 @@ class Image(Model):
 
     def problems(self) -> Iterator[Problem]:
         """A tag that moves may bring another flavour with another env prefix overnight."""
-        if self.tag in ("latest", "stable", "main", "master") and self.digest is None and not self.allow_moving_tag:
+        if isinstance(self.repository, str) and re.search(r"[:@]", self.repository.rsplit("/", 1)[-1]):
+            yield Problem(
+                ["repository"],
+                f"{self.repository!r} has a tag or digest in it; move it to tag or digest"
+                if len(self.repository) <= 80
+                else "the value has a tag or digest in it; move it to tag or digest",
+            )
+        if self.tag and _MOVING.fullmatch(self.tag) and self.digest is None and not self.allow_moving_tag:
             yield Problem(
                 ["tag"],
                 f"{self.tag} moves to another version without notice; pin a version or a digest, or set allowMovingTag: true",

@@ -36,6 +36,8 @@ class Cluster(Model):
     )
 
     def problems(self) -> Iterator[Problem]:
-        """One goal."""
+        """One goal, and a named one."""
+        if self.render is None and self.kubeconfig is None and self.context is None:
+            yield Problem(["context"], "name the context, the current one changes; or set render to a folder for manifests")
         if self.render is not None and (self.kubeconfig is not None or self.context is not None):
             yield Problem(["render"], "goes with neither kubeconfig nor context; manifests go to a folder, or to a cluster")

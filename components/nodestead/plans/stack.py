@@ -23,7 +23,7 @@ class StackConfig(Model):
     """Everything under `nodestead:` in a stack's file, one object for each concern."""
 
     namespace: Namespace
-    cluster: Cluster = Cluster()
+    cluster: Cluster
     storage_node_groups: dict[DnsLabel, StorageNodeGroupArgs] = Field(
         default_factory=dict, description="Groups of storage nodes by name."
     )
@@ -65,7 +65,7 @@ class StackConfig(Model):
         owners: dict[tuple[object, ...], str] = {}
         told: set[tuple[str, tuple[str, ...]]] = set()
         for name, group in self.storage_node_groups.items():
-            for thing, path, rule, remedy in exclusive_things(group):
+            for thing, path, rule, remedy in exclusive_things(group, name):
                 other = owners.setdefault(thing, name)
                 if other != name and (name, path) not in told:
                     told.add((name, path))

@@ -1,12 +1,14 @@
 """A group of storage nodes while its objects are made: what its nodes share, each made once."""
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from functools import cached_property
 
 from nodestead.config.api_access import GivenPassword, NoAuth
 from nodestead.config.base import Deferred
 from nodestead.config.exposure import ClusterExposure, LoadBalancerExposure, node_ports
+from nodestead.config.persistence import VolumeData
 from nodestead.config.pod import KeyRef
 from nodestead.kubernetes import names
 from nodestead.kubernetes.metadata import checksum, recommended_labels
@@ -131,6 +133,12 @@ class Group:
         }
         if isinstance(self.namespace, str):
             kept["namespace"] = self.namespace
+        if self.args.layout == "pooled" and isinstance(self.args.persistence, VolumeData):
+            # A StatefulSet's template of claims is immutable, and claims that are there do not follow it.
+            volume = self.args.persistence
+            kept["persistence.size"] = volume.size
+            kept["persistence.accessModes"] = ", ".join(volume.access_modes)
+            kept["persistence.annotations"] = json.dumps(volume.annotations, sort_keys=True)
         return kept | {f"software.{key}": value for key, value in self.bootstrap_spec.unchangeable.items()}
 
     def firewall_ports(self) -> Iterator[str]:

@@ -19,7 +19,7 @@ from nodestead.kubernetes.route import auth_secret, ingress
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.plans.storage_group import Group
 from nodestead.plans.storage_nodes import node_plans
-from nodestead.plans.storage_parts import SeedKeys
+from nodestead.plans.storage_parts import SecretKeys, SeedKeys
 from nodestead.plans.storage_pod import asks_api_server
 from nodestead.plans.storage_pool import pooled_objects
 from nodestead.plans.storage_rules import name_problems, quota_bytes
@@ -37,7 +37,7 @@ def plan_storage_node_group(name: str, args: StorageNodeGroupArgs, namespace: st
         namespace: Its namespace.
 
     Raises:
-        ConfigError: where a name gets too long, or a patch matches no object.
+        ConfigError: where a name gets too long, or a patch matches no object or changes what may not change.
     """
     broken = [f"storageNodeGroups.{name}: {problem.message}" for problem in name_problems(name, args)]
     if broken:
@@ -51,8 +51,12 @@ def plan_storage_node_group(name: str, args: StorageNodeGroupArgs, namespace: st
             f"storageNodeGroups.{name}.patches.{kind}.{target}: matches no object; `nodestead render` shows kinds and names"
             for kind, target in group.patches.unused
         ]
-        if unused:
-            raise ConfigError(unused)
+        refused = [
+            f"storageNodeGroups.{name}.patches.{kind}.{target}.{field}: may not be patched; {reason}"
+            for kind, target, field, reason in group.patches.refused
+        ]
+        if unused or refused:
+            raise ConfigError(unused + refused)
     return plan
 
 
@@ -80,12 +84,30 @@ def _plan(group: Group) -> Plan:
 
 
 def _noticed(group: Group) -> dict[str, tuple[str, str]]:
-    """Names that a change of prettify or, under it, of replicas gives to nodes that are there."""
-    if group.args.layout == "pooled" or not group.args.prettify:
-        return {"nodeNames": ("numbered", f"the node {group.name} gets a number, and a new, empty volume; its old claim stays")}
-    first = group.node_name(group.args.first_ordinal)
-    notice = f"prettify renames a node: it is {first} from now on, with a volume of its own; the claim under its old name stays"
-    return {"nodeNames": ("prettified" if group.args.prettified else "numbered", notice)}
+    """What may change under nodes that are there, and what it costs them."""
+    args, keys = group.args, group.keys
+    source = "none"
+    if isinstance(keys, SeedKeys):
+        source = f"seed, generation {keys.generation}"
+    elif isinstance(keys, SecretKeys):
+        source = f"{keys.name}, {keys.key}" if isinstance(keys.name, str) else keys.key
+    trades = args.software.marketplace if isinstance(args.software, CodexFamily) else None
+    first = group.node_name(args.first_ordinal)
+    return {
+        "nodeNames": (
+            "prettified" if args.prettified else "numbered",
+            f"prettify renames a node: it is {first} from now on, with a volume of its own; the claim under its old name stays",
+        ),
+        "keys": (
+            source,
+            "the nodes sign with other keys from now on, whose addresses have no funds; contracts of the old ones stay open",
+        ),
+        "persistence.kind": (args.persistence.kind, "the nodes start with empty volumes; the data stays in the old ones"),
+        "software.marketplace.address": (
+            (trades.address if trades is not None else None) or "of the version",
+            "the nodes trade on another contract from now on; what they hold on the old one they no longer serve",
+        ),
+    }
 
 
 def _waves(group: Group) -> list[list[str]]:

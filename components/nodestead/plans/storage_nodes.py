@@ -174,7 +174,8 @@ def _claim(
     if isinstance(persistence, EphemeralData):
         return None, []
     name = names.claim_name(group.pod_name(node))
-    return name, [claim(name, group.namespace, labels, persistence, volume_size(group.args, ordinal) or persistence.size)]
+    size = volume_size(group.args, ordinal) or persistence.size
+    return name, [claim(name, group.namespace, labels, persistence, size, override.from_snapshot)]
 
 
 def _key(group: Group, node: str, labels: dict[str, str], ordinal: int) -> tuple[dict[str, Any] | None, list[Manifest]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr
 
 from nodestead.config.base import Model, Problem
+from nodestead.config.exposure import AnnouncedAddress
 from nodestead.config.fragments import Fragment
 from nodestead.config.pod import EnvFrom, Image
 from nodestead.config.scalars import (
@@ -14,7 +15,6 @@ from nodestead.config.scalars import (
     EnvName,
     Labels,
     LateEnvText,
-    LateIpAddress,
     LateName,
     LateNameTemplate,
     Port,
@@ -120,8 +120,9 @@ class NodeOverride(Model):
     image: Image | None = None
     size: Size | None = None
     existing_claim: LateName | None = None
+    from_snapshot: LateName | None = Field(default=None, description="VolumeSnapshot that the node's new volume is made from.")
     node_selector: Labels | None = None
-    external_address: LateIpAddress | None = None
+    external_address: AnnouncedAddress | None = None
     resources: Annotated[dict[str, Any], Fragment("ResourceRequirements")] | None = None
     env: dict[EnvName, LateEnvText | EnvFrom] = Field(default_factory=dict)
 

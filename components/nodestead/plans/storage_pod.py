@@ -65,7 +65,7 @@ class NodeFacts:
         balancer: Name of the Service whose load balancer's address is announced.
         address_map: Whether addresses come by pod name from a ConfigMap.
         has_key: Whether there is an Ethereum key.
-        key_by_pod: Whether the key is the one among those of a pooled set that has the pod's name.
+        key_path: Which entry holds the pod's own key, where a volume has those of all pods of a pooled set.
         resources: Replaces the set's resources.
         env: More environment.
     """
@@ -78,7 +78,7 @@ class NodeFacts:
     balancer: str | None = None
     address_map: bool = False
     has_key: bool = False
-    key_by_pod: bool = False
+    key_path: str | None = None
     resources: dict[str, Any] | None = None
     env: Mapping[str, str | Deferred | EnvFrom] | None = None
 
@@ -128,9 +128,11 @@ def _prepare_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str
     ]
     if facts.has_key:
         env |= {"KEY_FILE": f"{KEY_MOUNT}/eth-private-key", "KEY_TARGET": KEY_FILE}
-        key = _mount("key", f"{KEY_MOUNT}/eth-private-key" if facts.key_by_pod else KEY_MOUNT, read_only=True)
+        key = _mount("key", KEY_MOUNT if facts.key_path is None else f"{KEY_MOUNT}/eth-private-key", read_only=True)
         # The pod's own entry and no other comes into the container.
-        mounts.append(key | {"subPathExpr": "$(POD_NAME)"} if facts.key_by_pod else key)
+        mounts.append(key if facts.key_path is None else key | {"subPathExpr": facts.key_path})
+        if facts.key_path is not None and "$(POD_INDEX)" in facts.key_path:
+            fields.append(field_env("POD_INDEX", "metadata.labels['apps.kubernetes.io/pod-index']"))
     if facts.spec.nat_arg is not None:
         source, more = _address_env(args, facts)
         env |= source | {"NAT_ARG": facts.spec.nat_arg}
@@ -139,9 +141,10 @@ def _prepare_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str
             mounts.append(_mount("addresses", _ADDRESSES_FOLDER, read_only=True))
         if source["ADDRESS_FROM"] == "node":
             mounts.append(_mount("kube-api", _TOKEN_FOLDER, read_only=True))
-    if facts.bootstrap_urls and facts.spec.bootstrap_arg is not None:
+    urls = (*facts.bootstrap_urls, *facts.spec.bootstrap_urls)
+    if urls and facts.spec.bootstrap_arg is not None:
         env |= {
-            "BOOTSTRAP_URLS": " ".join(facts.bootstrap_urls),
+            "BOOTSTRAP_URLS": " ".join(urls),
             "BOOTSTRAP_ARG": facts.spec.bootstrap_arg,
             "BOOTSTRAP_CACHE": f"{DATA_MOUNT}/bootstrap-sprs",
         }
@@ -212,6 +215,8 @@ def _node_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str, A
         "image": facts.image_reference,
         "imagePullPolicy": facts.image.pull_policy,
         **start,
+        # That of the image is not writable, and programs write where they stand.
+        "workingDir": DATA_MOUNT,
         "args": [*(() if user.command else spec.argv), *user.args],
         "env": [field_env("POD_NAME", "metadata.name"), field_env("POD_IP", "status.podIP"), *own, *env_list(env)],
         "ports": ports,

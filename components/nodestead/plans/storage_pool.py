@@ -13,7 +13,7 @@ from nodestead.kubernetes.pod import stateful_set
 from nodestead.kubernetes.service import cluster_service, peer_service, service_port
 from nodestead.kubernetes.storage import claim_spec
 from nodestead.plans.storage_group import Group
-from nodestead.plans.storage_parts import NodeOverride, SeedKeys, filled
+from nodestead.plans.storage_parts import NodeOverride, SecretKeys, SeedKeys
 from nodestead.plans.storage_pod import NodeFacts, served_address
 from nodestead.plans.storage_workload import (
     base64_text,
@@ -94,6 +94,13 @@ def _pooled_keys(group: Group, keys: SeedKeys, labels: dict[str, str]) -> Iterat
         yield manifest("Secret", "v1", name, group.namespace, labels, KEPT, type="Opaque", immutable=True, data=data)
 
 
+def _key_path(group: Group) -> str:
+    """The entry with a pod's own key, from what the pod knows of itself: growing the group changes no pod."""
+    if isinstance(group.keys, SecretKeys):
+        return group.keys.key.replace("<replica>", "$(POD_INDEX)").replace("<pod>", "$(POD_INDEX)")
+    return "$(POD_NAME)"
+
+
 def pool_plan(group: Group) -> NodePlan:
     """The one workload of a pooled group."""
     args, node = group.args, group.name
@@ -107,13 +114,15 @@ def pool_plan(group: Group) -> NodePlan:
         bootstrap_urls=group.bootstrap_urls,
         address_map=bool(_pooled_addresses(group)),
         has_key=group.keys is not None,
-        key_by_pod=True,
+        key_path=_key_path(group),
     )
     persistence = args.persistence
     volumes = scratch_volumes(group)
     claim_template: dict[str, Any] | None = None
     if isinstance(persistence, VolumeData):
-        metadata: dict[str, Any] = {"name": "data", "labels": labels}
+        # The template of claims is immutable: no label in it that a user may want to change.
+        own = {key: value for key, value in labels.items() if key not in args.labels}
+        metadata: dict[str, Any] = {"name": "data", "labels": own}
         if persistence.annotations:
             metadata["annotations"] = persistence.annotations
         claim_template = {"metadata": metadata, "spec": claim_spec(persistence, persistence.size)}
@@ -126,11 +135,7 @@ def pool_plan(group: Group) -> NodePlan:
         sources = [{"secret": {"name": _chunk_name(group, chunk, keys.generation)}} for chunk in _chunks(group)]
         volumes.append({"name": "key", "projected": {"defaultMode": 0o440, "sources": sources}})
     elif keys is not None:
-        items = [
-            {"key": filled(keys.key, ordinal, ordinal), "path": names.pod_name(group.name, ordinal)}
-            for ordinal in args.ordinals()
-        ]
-        volumes.append({"name": "key", "secret": {"secretName": keys.name, "defaultMode": 0o440, "items": items}})
+        volumes.append({"name": "key", "secret": {"secretName": keys.name, "defaultMode": 0o440}})
     workload = stateful_set(
         workload_shell(group, node, labels, spec),
         selector=group.node_selector(node),

@@ -17,12 +17,13 @@ from nodestead.config.exposure import (
     port_range,
 )
 from nodestead.config.persistence import EphemeralData, ExistingClaim, VolumeData
+from nodestead.config.pod import Rollout
 from nodestead.config.scalars import quantity_bytes
 from nodestead.kubernetes import names
+from nodestead.kubernetes.route import route_path
 from nodestead.plans.storage_parts import GivenSprs, NamedNetwork, SecretKeys, SeedKeys, filled
 from nodestead.plans.storage_pod_rules import pod_problems
 from nodestead.software.codex import CodexFamily
-from nodestead.software.codex_versions import COMPUTED
 from nodestead.software.custom import CustomStorage
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def group_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
     yield from _storage_problems(args)
     yield from _key_problems(args)
     yield from _software_problems(args)
-    yield from _env_problems(args)
+    yield from _snapshot_problems(args)
     yield from pod_problems(args)
     if args.layout == "pooled":
         yield from _pooled_problems(args)
@@ -72,6 +73,12 @@ def _address_problems(args: "StorageNodeGroupArgs", ordinals: set[str], bootstra
                     ["nodes", node, "externalAddress"],
                     "a private node announces its pod's address; set exposure, or leave it out",
                 )
+    if isinstance(args.exposure, LoadBalancerExposure):
+        owners: dict[str, str] = {}
+        for node, address, where in _announced(args):
+            owner = owners.setdefault(address, node)
+            if owner != node:
+                yield Problem(where, f"{address} is that of node {owner} already; give each load balancer its own")
     addresses = addresses_of(args.exposure)
     if addresses is None:
         return
@@ -82,6 +89,17 @@ def _address_problems(args: "StorageNodeGroupArgs", ordinals: set[str], bootstra
     for node in sorted((ordinals | bootstraps) - set(addresses), key=lambda n: (len(n), n)):
         if node not in args.nodes or args.nodes[node].external_address is None:
             yield Problem(path, f"node {node} has no address; add it, peers could not dial it")
+
+
+def _announced(args: "StorageNodeGroupArgs") -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """The given addresses that nodes announce: (node, address, path that names it)."""
+    addresses = addresses_of(args.exposure) or {}
+    for node, address in addresses.items():
+        if isinstance(address, str) and (node not in args.nodes or args.nodes[node].external_address is None):
+            yield node, address, ("exposure", "externalAddress", "addresses", node)
+    for node, override in args.nodes.items():
+        if isinstance(override.external_address, str):
+            yield node, override.external_address, ("nodes", node, "externalAddress")
 
 
 def taken_ports(args: "StorageNodeGroupArgs") -> Iterator[tuple[str, int, str, str]]:
@@ -219,6 +237,7 @@ def _storage_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
         owner = claims.setdefault(claim, ".".join(path))
         if owner != ".".join(path):
             yield Problem(path, f"{claim!r} is that of {owner} already; name another")
+    yield from _size_problems(args)
     for node, override in args.nodes.items():
         if override.size is not None and not isinstance(persistence, VolumeData | EphemeralData):
             yield Problem(["nodes", node, "size"], "the claim is somebody else's and is not resized here; leave it out")
@@ -238,6 +257,71 @@ def _storage_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
             )
 
 
+def _size_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
+    """A node with a quota of its own default overfills a smaller disk."""
+    if args.software.quota is not None:
+        return
+    if isinstance(args.persistence, ExistingClaim) and args.persistence.size is None:
+        yield Problem(
+            ["persistence", "size"],
+            "is required with a claim of somebody else's, the quota follows it; give it, or software.quota",
+        )
+    for node, override in args.nodes.items():
+        if override.existing_claim is not None:
+            yield Problem(
+                ["nodes", node, "existingClaim"], "is a claim whose size is not known, and no quota is given; set software.quota"
+            )
+
+
+def _snapshot_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
+    """A copy of a node's data is a copy of its libp2p key: two nodes with one peer id."""
+    persistence, count = args.persistence, args.replicas + args.own_bootstrap
+    if isinstance(persistence, VolumeData) and persistence.from_snapshot is not None and count > 1:
+        remedy = (
+            "restore one node in a group of layout: perNode" if args.layout == "pooled" else "name it in nodes.<n>.fromSnapshot"
+        )
+        yield Problem(
+            ["persistence", "fromSnapshot"], f"gives {count} nodes one peer id, the key of a node lies in its data; {remedy}"
+        )
+    owners: dict[str, str] = {}
+    for node, override in args.nodes.items():
+        snapshot, path = override.from_snapshot, ["nodes", node, "fromSnapshot"]
+        if snapshot is None:
+            continue
+        if override.existing_claim is not None or not isinstance(persistence, VolumeData):
+            yield Problem(path, "no volume is made for the node; leave it out, or use persistence.kind: volume")
+        if isinstance(snapshot, str) and owners.setdefault(snapshot, node) != node:
+            yield Problem(
+                path, f"{snapshot!r} is that of node {owners[snapshot]} already, and both had one peer id; name another"
+            )
+
+
+def _own_claims(name: str, args: "StorageNodeGroupArgs") -> Iterator[tuple[str, str]]:
+    """Claims that a group makes itself: (claim, node)."""
+    if not isinstance(args.persistence, VolumeData):
+        return
+    for number in range(1, args.own_bootstrap + 1):
+        node = names.node_name(f"{name}-bootstrap", number)
+        yield names.claim_name(names.pod_name(node, args.first_ordinal)), f"bootstrap-{number}"
+    for ordinal in args.ordinals():
+        if args.override(ordinal).existing_claim is not None:
+            continue
+        if args.layout == "pooled":
+            pod = names.pod_name(name, ordinal)
+        else:
+            pod = names.pod_name(names.node_name(name, ordinal, prettified=args.prettified), args.first_ordinal)
+        yield names.claim_name(pod), str(ordinal)
+
+
+def _own_claim_problems(name: str, args: "StorageNodeGroupArgs") -> Iterator[Problem]:
+    given = {claim: path for claim, path in _given_claims(args) if claim.startswith("data-")}
+    if not given:
+        return
+    for claim, node in _own_claims(name, args):
+        if claim in given:
+            yield Problem(given[claim], f"{claim!r} is the claim that node {node} of the group makes; name another")
+
+
 def _given_claims(args: "StorageNodeGroupArgs") -> Iterator[tuple[str, tuple[str, ...]]]:
     """Claims of somebody else's, with the path that names each."""
     persistence = args.persistence
@@ -248,12 +332,23 @@ def _given_claims(args: "StorageNodeGroupArgs") -> Iterator[tuple[str, tuple[str
             yield override.existing_claim, ("nodes", node, "existingClaim")
 
 
-def exclusive_things(args: "StorageNodeGroupArgs") -> Iterator[tuple[tuple[object, ...], tuple[str, ...], str, str]]:
-    """What no two nodes of a stack may share: (what it is, path that names it, value and rule up to the owner, remedy)."""
+def exclusive_things(
+    args: "StorageNodeGroupArgs", name: str | None = None
+) -> Iterator[tuple[tuple[object, ...], tuple[str, ...], str, str]]:
+    """What no two nodes of a stack may share: (what it is, path that names it, value and rule up to the owner, remedy).
+
+    Args:
+        args: The group.
+        name: Its name; without it, what goes by that name is left out: claims that the group makes, paths called by it.
+    """
+    yield from _exclusive_names(args, name)
     if isinstance(args.exposure, LoadBalancerExposure):
         for node, address in args.exposure.load_balancer_ips.items():
             path = ("exposure", "loadBalancerIPs", node)
             yield ("address", address), path, f"{address} is that of a load balancer of", "give each its own"
+        for _, address, path in _announced(args):
+            thing = ("announced", address, args.exposure.port)
+            yield thing, path, f"{address} with port {args.exposure.port} is announced by", "give each load balancer its own"
     for claim, path in _given_claims(args):
         yield ("claim", claim), path, f"{claim!r} holds the data of", "name another"
     keys, remedy = args.keys, "two nodes would sign with one key; use another"
@@ -266,6 +361,35 @@ def exclusive_things(args: "StorageNodeGroupArgs") -> Iterator[tuple[tuple[objec
         for ordinal in args.ordinals():
             one = ("seed", keys.seed.get_secret_value().lower(), keys.generation, ordinal)
             yield one, ("keys", "seed"), "gives keys of", f"{remedy} seed, or other ordinals"
+
+
+def _exclusive_names(
+    args: "StorageNodeGroupArgs", name: str | None
+) -> Iterator[tuple[tuple[object, ...], tuple[str, ...], str, str]]:
+    """Claims, snapshots and paths of routes, as `exclusive_things` gives them."""
+    if name is not None:
+        for claim, node in _own_claims(name, args):
+            yield (
+                ("claim", claim),
+                ("persistence",),
+                f"{claim!r}, which node {node} makes, holds the data of",
+                "name another there",
+            )
+    persistence = args.persistence
+    if isinstance(persistence, VolumeData) and isinstance(persistence.from_snapshot, str):
+        path = ("persistence", "fromSnapshot")
+        yield ("snapshot", persistence.from_snapshot), path, "gives one peer id to nodes of this group and of", "name another"
+    for node, override in args.nodes.items():
+        if isinstance(override.from_snapshot, str):
+            path = ("nodes", node, "fromSnapshot")
+            yield ("snapshot", override.from_snapshot), path, "gives one peer id to nodes of this group and of", "name another"
+    route = None if args.api is None else args.api.route
+    if route is None or (route.node_name is None and name is None):
+        return
+    for ordinal in args.ordinals():
+        way = route_path(route, name or "", ordinal, args.first_ordinal, prettified=args.prettified)
+        for host in route.hosts:
+            yield ("way", host, way), ("api", "route"), f"{host}{way} leads to a node of", "set another path, nodeName or host"
 
 
 def _key_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
@@ -311,27 +435,6 @@ def _software_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
         )
 
 
-def _env_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
-    if not isinstance(args.software, CodexFamily):
-        return
-    grammar = args.software.grammar
-    places = [(("container", "env"), args.container.env), *((("nodes", n, "env"), o.env) for n, o in args.nodes.items())]
-    for path, env in places:
-        for name in env:
-            prefix, _, rest = name.partition("_")
-            flag = rest.lower().replace("_", "-")
-            if prefix not in ("CODEX", "STORAGE", "ARCHIVIST"):
-                continue
-            if prefix != grammar.prefix:
-                yield Problem(
-                    [*path, name], f"{args.software.kind} {args.software.version} reads {grammar.prefix}_ only; rename it"
-                )
-            elif flag in COMPUTED:
-                yield Problem([*path, name], f"is computed; {COMPUTED[flag]}")
-            elif flag not in args.software.known_options(grammar):
-                yield Problem([*path, name], args.software.why_unknown(grammar, flag))
-
-
 def _pooled_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
     if isinstance(args.exposure, NodePortExposure):
         yield Problem(
@@ -346,12 +449,23 @@ def _pooled_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
         )
     if args.api is not None:
         yield Problem(["api"], "a pooled group has no Service for each node to route to; leave it out, or use layout: perNode")
+    if args.rollout.max_unavailable != Rollout().max_unavailable:
+        yield Problem(
+            ["rollout", "maxUnavailable"],
+            f"{args.rollout.max_unavailable} has no effect, a pooled group rolls one pod at a time; leave it out, or use"
+            " layout: perNode",
+        )
+    if not args.prettify_services and not args.own_bootstrap:
+        yield Problem(
+            ["prettifyServices"],
+            "false has no effect, a pooled group has one Service for all nodes; leave it out, or use layout: perNode",
+        )
     for node in args.nodes:
         yield Problem(["nodes", node], "pods of a pooled group are alike; leave it out, or use layout: perNode")
 
 
 def name_problems(name: str, args: "StorageNodeGroupArgs") -> Iterator[Problem]:
-    """A name that is none, or that makes others too long."""
+    """A name that is none, that makes others too long, or that makes a claim that another node was given."""
     if not re.fullmatch(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", name):
         yield Problem(
             [],
@@ -364,6 +478,7 @@ def name_problems(name: str, args: "StorageNodeGroupArgs") -> Iterator[Problem]:
         yield Problem(
             [], f"{text} has {len(text)} characters, {most} are allowed; shorten the group's name by {len(text) - most}"
         )
+    yield from _own_claim_problems(name, args)
 
 
 def _names_with_limits(name: str, args: "StorageNodeGroupArgs") -> Iterator[tuple[str, int]]:

@@ -160,7 +160,7 @@ def _check(args: argparse.Namespace) -> int:
 def _data(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from nodestead.preview.kept import held_by, kept_objects, kept_report
+    from nodestead.preview.kept import held_by, kept_objects, kept_report, used_by_pods
     from nodestead.preview.render import render_stack
     from nodestead.preview.stack_file import stack_names
 
@@ -169,7 +169,9 @@ def _data(args: argparse.Namespace) -> int:
         return _refused(f"{args.dir}: no stack is there to compare the cluster with; give the project's folder with --dir")
     held = held_by(*(_counted(render_stack(name, args.dir), f"objects of {name}") for name in stacks))
     kubectl = _kubectl(args)
-    report = kept_report(kept_objects(kubectl, args.namespace), held, kubectl, datetime.now(UTC))
+    found = list(kept_objects(kubectl, args.namespace))
+    used = used_by_pods(kubectl, held, args.namespace)
+    report = kept_report(found, held, used, kubectl, datetime.now(UTC))
     compared = f"stack{'s' * (len(stacks) > 1)} compared: {', '.join(stacks)}"
     sys.stdout.write(f"{compared}\n\n{report}" if report else f"{compared}; they hold every claim and key Secret there is\n")
     return OK

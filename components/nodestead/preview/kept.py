@@ -12,7 +12,7 @@ from nodestead.preview.kubectl import Kubectl
 from nodestead.preview.table import table
 from nodestead.preview.yaml_text import plain
 
-__all__ = ["Held", "KeptObject", "age", "delete_line", "held_by", "kept_objects", "kept_report", "kept_table"]
+__all__ = ["Held", "KeptObject", "age", "delete_line", "held_by", "kept_objects", "kept_report", "kept_table", "used_by_pods"]
 
 # Only these fields are asked for: no Secret's content leaves kubectl. A template prints a missing field as <no value>.
 _TAB, _LINE = '{{"\\t"}}', '{{"\\n"}}'
@@ -20,6 +20,17 @@ _SIZE = "{{with .spec}}{{with .resources}}{{with .requests}}{{.storage}}{{end}}{
 _KEPT = '{{with .metadata.annotations}}{{index . "pulumi.com/patchForce"}}{{end}}'
 _COLUMNS = ("{{.kind}}", "{{.metadata.namespace}}", "{{.metadata.name}}", "{{.metadata.creationTimestamp}}", _SIZE, _KEPT)
 _FIELDS = "{{range .items}}" + _TAB.join(_COLUMNS) + _LINE + "{{end}}"
+# What pods and StatefulSets use, after a line with their namespace.
+_CLAIMS = '{{with .persistentVolumeClaim}}PersistentVolumeClaim{{"\\t"}}{{.claimName}}{{"\\n"}}{{end}}'
+_SECRETS = '{{with .secret}}Secret{{"\\t"}}{{.secretName}}{{"\\n"}}{{end}}'
+_PROJECTED = '{{with .projected}}{{range .sources}}{{with .secret}}Secret{{"\\t"}}{{.name}}{{"\\n"}}{{end}}{{end}}{{end}}'
+_USES = (
+    '{{define "volumes"}}{{range .}}' + _CLAIMS + _SECRETS + _PROJECTED + "{{end}}{{end}}"
+    '{{range .items}}in{{"\\t"}}{{.metadata.namespace}}{{"\\n"}}{{if eq .kind "StatefulSet"}}'
+    '{{$name := .metadata.name}}{{template "volumes" .spec.template.spec.volumes}}'
+    '{{range .spec.volumeClaimTemplates}}template{{"\\t"}}{{.metadata.name}}-{{$name}}{{"\\n"}}{{end}}'
+    '{{else}}{{template "volumes" .spec.volumes}}{{end}}{{end}}'
+)
 _SHORT = {"PersistentVolumeClaim": "claim", "Secret": "secret"}
 
 
@@ -45,12 +56,13 @@ class Held:
 
     Attributes:
         namespaces: Where their objects are.
+        claim_templates: Ordinals by namespace and name of a StatefulSet's claims without ordinal; None for all there are.
     """
 
     def __init__(self) -> None:
         self.namespaces: set[str] = set()
         self._names: set[tuple[str, str, str]] = set()
-        self._templates: set[tuple[str, str]] = set()
+        self.claim_templates: dict[tuple[str, str], range | None] = {}
 
     def add(self, manifests: Iterable[Manifest]) -> None:
         """Adds the objects of a stack."""
@@ -63,17 +75,44 @@ class Held:
             pod = manifest.get("spec", {}).get("template", {})
             self._names.update((used, namespace, name) for used, name in _used_by(pod))
             for template in manifest.get("spec", {}).get("volumeClaimTemplates", ()):
-                # Its controller makes a claim for each ordinal; how many there are may be up to an autoscaler.
-                self._templates.add((namespace, f"{template['metadata']['name']}-{metadata['name']}"))
+                claims = (namespace, f"{template['metadata']['name']}-{metadata['name']}")
+                self.claim_templates[claims] = _ordinals(manifest["spec"])
+
+    def add_used(self, text: str, other_than: "Held") -> None:
+        """Adds what the cluster says that its pods and StatefulSets use.
+
+        Args:
+            text: Lines of `used_by_pods`.
+            other_than: The stacks; how many claims their own StatefulSets hold is up to their config.
+        """
+        namespace = ""
+        for line in text.splitlines():
+            kind, name = line.split("\t")
+            if kind == "in":
+                namespace = name
+            elif kind != "template":
+                self._names.add((kind, namespace, name))
+            elif (namespace, name) not in other_than.claim_templates:
+                self.claim_templates[namespace, name] = None
 
     def holds(self, found: KeptObject) -> bool:
         """Whether a stack that was added holds an object."""
         if (found.kind, found.namespace, found.name) in self._names:
             return True
-        of_template = re.fullmatch(r"(.+)-\d+", found.name)
+        of_template = re.fullmatch(r"(.+)-(\d+)", found.name)
         if of_template is None or found.kind != "PersistentVolumeClaim":
             return False
-        return (found.namespace, of_template[1]) in self._templates
+        claims = (found.namespace, of_template[1])
+        if claims not in self.claim_templates:
+            return False
+        ordinals = self.claim_templates[claims]
+        return ordinals is None or int(of_template[2]) in ordinals
+
+
+def _ordinals(spec: dict[str, Any]) -> range | None:
+    """The ordinals of a StatefulSet's pods; None where their number is up to an autoscaler."""
+    start, replicas = spec.get("ordinals", {}).get("start", 0), spec.get("replicas")
+    return range(start, start + replicas) if isinstance(replicas, int) else None
 
 
 def _used_by(pod: Any) -> Iterator[tuple[str, str]]:
@@ -121,6 +160,23 @@ def kept_objects(kubectl: Kubectl, namespace: str | None = None) -> Iterator[Kep
             yield KeptObject(kind, namespace, name, size.replace("<no value>", ""), created)
 
 
+def used_by_pods(kubectl: Kubectl, held: Held, namespace: str | None = None) -> Held:
+    """Claims and Secrets that pods and StatefulSets of the cluster use, whoever made them.
+
+    Args:
+        kubectl: The cluster.
+        held: What the stacks hold.
+        namespace: Where to look; None for all namespaces.
+
+    Raises:
+        KubectlError: where the cluster does not answer or refuses.
+    """
+    where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
+    used = Held()
+    used.add_used(kubectl.run("get", "pods,statefulsets.apps", *where, "--output", f"go-template={_USES}"), held)
+    return used
+
+
 def delete_line(found: KeptObject, kubectl: Kubectl) -> str:
     """The command that gives an object and its data up."""
     return shlex.join(["kubectl", *kubectl.flags, "delete", found.kind.lower(), found.name, "--namespace", found.namespace])
@@ -133,14 +189,16 @@ def age(created: str, now: datetime) -> str:
     return f"{days}d{hours}h" if days else f"{hours}h{rest}m" if hours else f"{rest}m"
 
 
-def kept_report(found: Iterable[KeptObject], held: Held, kubectl: Kubectl, now: datetime) -> str:
+def kept_report(found: Iterable[KeptObject], held: Held, used: Held, kubectl: Kubectl, now: datetime) -> str:
     """Tables of what no stack holds, each with the lines that give it up; nothing where all is held.
 
-    What is in namespaces of other folders' stacks looks the same, so that those lines are commented out.
+    What is in namespaces of other folders' stacks looks the same, so that those lines are commented out. What is in use has none.
     """
     left = sorted((one for one in found if not held.holds(one)), key=lambda one: (one.namespace, one.kind, one.name))
-    ours = [one for one in left if one.namespace in held.namespaces]
-    others = [one for one in left if one.namespace not in held.namespaces]
+    in_use = [one for one in left if used.holds(one)]
+    idle = [one for one in left if not used.holds(one)]
+    ours = [one for one in idle if one.namespace in held.namespaces]
+    others = [one for one in idle if one.namespace not in held.namespaces]
     text = ""
     if ours:
         text += f"{kept_table(ours, now)}\nEach of these lines deletes data for good:\n\n"
@@ -149,6 +207,9 @@ def kept_report(found: Iterable[KeptObject], held: Held, kubectl: Kubectl, now: 
         text += "\n" * bool(ours) + "In namespaces that none of these stacks names; another folder may hold it:\n\n"
         text += f"{kept_table(others, now)}\nSure that nobody does? Each of these lines deletes data for good:\n\n"
         text += "".join(f"# {delete_line(one, kubectl)}\n" for one in others)
+    if in_use:
+        text += "\n" * bool(text) + "In use by pods or StatefulSets of the cluster, and so without a line to delete them:\n\n"
+        text += kept_table(in_use, now)
     return text
 
 

@@ -18,7 +18,7 @@ from nodestead.config.scalars import (
     is_url,
     quantity_bytes,
 )
-from nodestead.software.codex_versions import COMPUTED, Grammar, grammar_of
+from nodestead.software.codex_versions import COMPUTED, MARKETPLACE_OPTIONS, Grammar, grammar_of
 from nodestead.software.spec import MetricNames, NodeRole, NodeSpec
 
 __all__ = ["Availability", "CodexFamily", "EthProvider", "Marketplace", "codex_spec"]
@@ -29,7 +29,6 @@ _IMAGES = {
     "archivist": "docker.io/durabilitylabs/archivist-node",
 }
 _LABELS = {"codex": "codex", "logosStorage": "logos-storage", "archivist": "archivist"}
-_ENTRYPOINT = "/docker-entrypoint.sh"
 Amount = Annotated[str, Field(pattern=r"^[0-9]{1,78}$", description="A whole number in quotes; it may pass 2^53.")]
 
 
@@ -151,6 +150,12 @@ class CodexFamily(Model):
                 ["marketplace"], f"{self.kind} {self.version} has no marketplace; leave it out, or use codex or archivist"
             )
             return
+        if self.marketplace.prover and self.marketplace.address is None and not grammar.finds_contract:
+            yield Problem(
+                ["marketplace", "address"],
+                f"a prover of {self.kind} {self.version} fetches its circuits by the marketplace contract and cannot find that"
+                " itself; give the contract's address, or set prover to false",
+            )
         offer = self.marketplace.availability
         if offer is None:
             return
@@ -222,7 +227,7 @@ def codex_spec(config: CodexFamily, role: NodeRole, network: str | None) -> Node
         "STORAGE_QUOTA": str(role.quota_bytes),
         "LOG_LEVEL": config.log_level or "info",
         **_listening(grammar, role),
-        **_settings(config),
+        **_settings(config, role),
     }
     trades = config.marketplace if not role.bootstrap else None
     argv = [grammar.binary, *_marketplace_words(grammar, trades)]
@@ -234,14 +239,13 @@ def codex_spec(config: CodexFamily, role: NodeRole, network: str | None) -> Node
             env["MARKETPLACE_ADDRESS"] = trades.address
         if trades.prover:
             env["CIRCUIT_DIR"] = f"{role.data_dir}/circuits"
+            extra |= {"PROVER": "true", "PREFIX": grammar.prefix}
     if grammar.can_isolate and role.isolated and not role.sprs:
         argv.append("--no-bootstrap-node")
-    if network is not None and grammar.networks == "entrypoint":
-        extra["NETWORK"] = network
-    elif network is not None and grammar.networks == "url":
-        extra["BOOTSTRAP_NODE_FROM_URL"] = f"https://config.archivist.storage/{network}/spr"
+    urls: tuple[str, ...] = ()
+    if network is not None and grammar.network_url is not None:
+        urls = (grammar.network_url.replace("{name}", network),)
     elif network is not None:
-        # Not by environment: the image's entrypoint would fetch a list from elsewhere once, and quit without it.
         argv.append(f"--network={network}")
     argv += [f"--bootstrap-node={spr}" for spr in role.sprs]
     provider = trades.eth_provider.secret if trades is not None else None
@@ -249,7 +253,8 @@ def codex_spec(config: CodexFamily, role: NodeRole, network: str | None) -> Node
         software=_LABELS[config.kind],
         version=config.version,
         image=(_IMAGES[config.kind], config.version),
-        entrypoint=_ENTRYPOINT,
+        # Not that of the image: it prints the environment, and with it the Ethereum provider's URL.
+        entrypoint="",
         argv=tuple(argv),
         env={f"{grammar.prefix}_{name}": value for name, value in env.items()} | extra,
         secret_env={f"{grammar.prefix}_ETH_PROVIDER": provider} if provider is not None else {},
@@ -258,6 +263,7 @@ def codex_spec(config: CodexFamily, role: NodeRole, network: str | None) -> Node
         spr_path=f"{grammar.api_path}/spr",
         nat_arg=f"--nat={grammar.nat}",
         bootstrap_arg="--bootstrap-node={spr}",
+        bootstrap_urls=urls,
         has_udp=grammar.has_udp,
         metrics=MetricNames(
             quota_used=f"{grammar.metric_prefix}_repostore_bytes_used",
@@ -282,8 +288,9 @@ def _listening(grammar: Grammar, role: NodeRole) -> dict[str, str]:
     return env
 
 
-def _settings(config: CodexFamily) -> dict[str, str]:
+def _settings(config: CodexFamily, role: NodeRole) -> dict[str, str]:
     """Settings with a field, then the others, as environment variables without prefix."""
+    skipped = MARKETPLACE_OPTIONS if role.bootstrap else frozenset[str]()
     values: dict[str, str] = {}
     for name, flag in _FLAGS.items():
         value = getattr(config, name)
@@ -294,12 +301,11 @@ def _settings(config: CodexFamily) -> dict[str, str]:
         elif name == "cache_size":
             value = quantity_bytes(value)
         values[flag] = str(value)
-    return {flag.upper().replace("-", "_"): value for flag, value in (values | config.options).items()}
+    return {flag.upper().replace("-", "_"): value for flag, value in (values | config.options).items() if flag not in skipped}
 
 
 def _marketplace_words(grammar: Grammar, trades: Marketplace | None) -> list[str]:
     if trades is None:
         return []
     words = ["persistence", "prover"] if trades.prover else ["persistence"]
-    # The entrypoint looks for the word prover among the arguments to fetch the circuits.
     return words if grammar.marketplace == "subcommand" else [f"--{word}" for word in words]

@@ -8,7 +8,7 @@ an environment variable that it does not know without a word. Read from `conf.ni
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["COMPUTED", "Grammar", "grammar_of", "known_versions"]
+__all__ = ["COMPUTED", "MARKETPLACE_OPTIONS", "Grammar", "grammar_of", "known_versions"]
 
 Kind = Literal["codex", "logosStorage", "archivist"]
 
@@ -44,6 +44,12 @@ _ARCHIVIST = (
         max-priority-fee-per-gas prover-backend curve circom-graph""".split()
     )
 )
+
+_TRADE = frozenset(
+    "simulate-proof-failures request-cache-size max-priority-fee-per-gas prover-backend curve circom-graph".split()
+)
+MARKETPLACE_OPTIONS = _ETHEREUM | _VALIDATOR | _CIRCUITS | _TRADE
+"""Options of nodes that trade, validate or prove; a bootstrap node does none of it."""
 
 COMPUTED = {
     "data-dir": "the library sets it",
@@ -92,8 +98,9 @@ class Grammar:
         has_udp: Whether discovery has a UDP port.
         marketplace: How it is turned on: a subcommand, a flag, or not at all.
         can_isolate: Whether a node has to be told not to join a public network.
-        networks: How a named network is joined: by an environment variable of the image's entrypoint, a list of peer
-            records at a URL, a flag, or not at all.
+        networks: How a named network is joined: by the peer records at a URL, a flag, or not at all.
+        network_url: That URL, with `{name}` in it.
+        finds_contract: Whether a prover's circuits are found without the address of the marketplace contract.
         availability: The shapes of an offer that the API takes: needed fields, and those that may be given.
     """
 
@@ -109,8 +116,10 @@ class Grammar:
     has_udp: bool
     marketplace: Literal["subcommand", "flag"] | None
     can_isolate: bool
-    networks: Literal["entrypoint", "url", "flag"] | None
+    networks: Literal["url", "flag"] | None
     availability: tuple[tuple[frozenset[str], frozenset[str]], ...]
+    network_url: str | None = None
+    finds_contract: bool = True
 
 
 _OFFER_0_1 = (frozenset({"total_size", "duration", "min_price", "max_collateral"}), frozenset[str]())
@@ -125,7 +134,7 @@ _OFFER_FLAT = (
 _Offer = tuple[frozenset[str], frozenset[str]]
 
 
-def _codex(options: frozenset[str], persistence: frozenset[str], nat: str, offer: _Offer, *, networks: bool = False) -> Grammar:
+def _codex(options: frozenset[str], persistence: frozenset[str], nat: str, offer: _Offer, *, by_chain: bool = False) -> Grammar:
     return Grammar(
         binary="codex",
         prefix="CODEX",
@@ -139,8 +148,10 @@ def _codex(options: frozenset[str], persistence: frozenset[str], nat: str, offer
         has_udp=True,
         marketplace="subcommand",
         can_isolate=False,
-        networks="entrypoint" if networks else None,
+        networks="url" if by_chain else None,
         availability=(offer,),
+        network_url="https://spr.codex.storage/{name}" if by_chain else None,
+        finds_contract=by_chain,
     )
 
 
@@ -182,12 +193,13 @@ _ARCHIVIST_0_2 = Grammar(
     networks="url",
     # Public sources disagree on which of the two release 0.2.0 has; the sidecar asks the node.
     availability=(_OFFER_0_2, _OFFER_FLAT),
+    network_url="https://config.archivist.storage/{name}/spr",
 )
 
 # From which release on (patch releases inside the last minor go by it too); the newest first.
 _GRAMMARS: dict[Kind, tuple[tuple[tuple[int, int, int], Grammar], ...]] = {
     "codex": (
-        ((0, 2, 4), _codex(_CODEX_0_2, _PERSISTENCE_0_2 | {"max-priority-fee-per-gas"}, _EXTIP, _OFFER_0_2, networks=True)),
+        ((0, 2, 4), _codex(_CODEX_0_2, _PERSISTENCE_0_2 | {"max-priority-fee-per-gas"}, _EXTIP, _OFFER_0_2, by_chain=True)),
         ((0, 2, 1), _codex(_CODEX_0_2, _PERSISTENCE_0_2, _EXTIP, _OFFER_0_2)),
         ((0, 2, 0), _codex(_CODEX_0_2, _PERSISTENCE_0_2, _EXTIP, _OFFER_0_2_0)),
         ((0, 1, 0), _codex(_CODEX_0_1, _PERSISTENCE_0_1, "{address}", _OFFER_0_1)),

@@ -65,6 +65,7 @@ class NodeSpec:
         spr_path: Path that gives the node's peer record.
         nat_arg: Argument that announces an address, with `{address}` in it; None: nothing to announce.
         bootstrap_arg: Argument that names a peer record, with `{spr}` in it.
+        bootstrap_urls: Where peer records of a public network are fetched before the node starts.
         metrics: Names of its metrics; None where it has none.
         metrics_path: Path of its metrics.
         availability: What the sidecar keeps offered on the marketplace, as the API takes it.
@@ -83,6 +84,7 @@ class NodeSpec:
     spr_path: str | None
     nat_arg: str | None
     bootstrap_arg: str | None
+    bootstrap_urls: tuple[str, ...] = ()
     has_udp: bool = True
     metrics: MetricNames | None = None
     metrics_path: str = "/metrics"
