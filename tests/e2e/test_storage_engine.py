@@ -148,7 +148,7 @@ def test_what_may_not_change_under_data_stops_preview_and_update(rolling: Rollin
     rolling.baseline()
     before = versions(rolling.namespace, "statefulsets", "pods", "persistentvolumeclaims")
 
-    rolling.configure(layout="pooled", software={"repoKind": "leveldb"})
+    rolling.configure(layout="pooled", software={"repoKind": "leveldb"}, rollout={"timeout": "60s"})
     # Twice, because a refused update must not enter the state as done.
     for command in (["preview"], ["up", "--yes", "--skip-preview"], ["up", "--yes", "--skip-preview"]):
         said = rolling.stack.refused(*command)
