@@ -67,31 +67,29 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+def run_away(installed: Path, folder: Path, *arguments: str) -> str:
+    """What a Python program prints that finds the installed wheel and not this checkout."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_a_separate_program_registers_a_group_from_the_installed_wheel(installed: Path, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    done = subprocess.run(
-        [sys.executable, str(program)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"from {installed}/nodestead/__init__.py" in done.stdout
-    assert "nodestead:index:StorageNodeGroup codex" in done.stdout
-    assert "kubernetes:apps/v1:StatefulSet codex-stateful-set-1" in done.stdout
+    printed = run_away(installed, tmp_path, str(program))
+    assert f"from {installed}/nodestead/__init__.py" in printed
+    assert "nodestead:index:StorageNodeGroup codex" in printed
+    assert "kubernetes:apps/v1:StatefulSet codex-stateful-set-1" in printed
 
 
 def test_the_installed_command_writes_the_schema_of_stack_files(installed: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "nodestead.preview.cli", "schema"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == (ROOT / "stacks" / "nodestead.schema.json").read_text()
+    printed = run_away(installed, tmp_path, "-m", "nodestead.preview.cli", "schema")
+    assert printed == (ROOT / "stacks" / "nodestead.schema.json").read_text()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from nodestead.config.base import Deferred, Model, Problem, many
+from nodestead.config.base import Model, Problem, many
 from nodestead.config.fragments import Fragment
 from nodestead.config.scalars import (
     Annotations,
@@ -26,7 +26,6 @@ __all__ = [
     "Container",
     "Disruption",
     "EnvFrom",
-    "EnvValue",
     "ExtraPort",
     "Image",
     "KeyRef",
@@ -98,9 +97,6 @@ class EnvFrom(Model):
         """One source, not two and not none."""
         if (self.secret is None) == (self.config_map is None):
             yield Problem([], "an environment variable has one source; give either secret or configMap")
-
-
-EnvValue = str | Deferred | EnvFrom
 
 
 class ExtraPort(Model):

@@ -1,12 +1,13 @@
 """Pieces of a pod that every node shares: security, environment, volumes, spread."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from nodestead.config.base import Deferred
 from nodestead.config.pod import EnvFrom, Image, Pod
 from nodestead.config.scalars import duration_seconds
 from nodestead.kubernetes.objects import Late, Manifest
+from nodestead.kubernetes.patches import patched
 
 __all__ = [
     "CONTAINER_SECURITY",
@@ -14,7 +15,6 @@ __all__ = [
     "env_list",
     "field_env",
     "image_reference",
-    "merged",
     "pod_spec",
     "stateful_set",
 ]
@@ -38,20 +38,6 @@ POD_SECURITY: dict[str, Any] = {
 _OVER_HOSTS: tuple[dict[str, Any], ...] = (
     {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"},
 )
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON merge (RFC 7396) of two mappings: null takes a key away."""
-    result = dict(base)
-    for key, value in over.items():
-        below = result.get(key)
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(value, dict) and isinstance(below, dict):
-            result[key] = merged(cast("dict[str, Any]", below), cast("dict[str, Any]", value))
-        else:
-            result[key] = value
-    return result
 
 
 def image_reference(image: Image, default: tuple[str | Deferred, str | None]) -> Any:
@@ -114,7 +100,7 @@ def pod_spec(
         "automountServiceAccountToken": automount_token,
         # A Service called codex-api would put CODEX_API_PORT=tcp://... into the pod, which the node takes for its own option.
         "enableServiceLinks": False,
-        "securityContext": merged(POD_SECURITY, pod.security_context),
+        "securityContext": patched(POD_SECURITY, pod.security_context),
         "terminationGracePeriodSeconds": duration_seconds(pod.termination_grace_period),
     }
     if pull_secrets:

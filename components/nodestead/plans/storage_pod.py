@@ -17,7 +17,8 @@ from nodestead.config.exposure import (
 from nodestead.config.pod import EnvFrom, Image
 from nodestead.config.scalars import duration_seconds
 from nodestead.kubernetes.objects import Address, Late
-from nodestead.kubernetes.pod import CONTAINER_SECURITY, env_list, field_env, image_reference, merged
+from nodestead.kubernetes.patches import patched
+from nodestead.kubernetes.pod import CONTAINER_SECURITY, env_list, field_env, image_reference
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.software.spec import NodeSpec
 
@@ -155,7 +156,7 @@ def _prepare_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str
         "command": ["sh", f"{_AGENTS_FOLDER}/prepare.sh"],
         "env": [*fields, *env_list(env)],
         "resources": _SMALL,
-        "securityContext": merged(CONTAINER_SECURITY, args.container.security_context),
+        "securityContext": patched(CONTAINER_SECURITY, args.container.security_context),
         "volumeMounts": mounts,
     }
 
@@ -222,7 +223,7 @@ def _node_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str, A
         "ports": ports,
         **_probes(args, spec),
         "resources": user.resources if facts.resources is None else facts.resources,
-        "securityContext": merged(CONTAINER_SECURITY, user.security_context),
+        "securityContext": patched(CONTAINER_SECURITY, user.security_context),
         "volumeMounts": [
             _mount("data", DATA_MOUNT),
             _mount("run", _RUN),
