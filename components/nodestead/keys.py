@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-__all__ = ["SECP256K1_ORDER", "derive_key", "ethereum_address", "ethereum_key"]
+__all__ = ["SECP256K1_ORDER", "derive_key", "ethereum_address", "ethereum_key", "secp256k1_key"]
 
 # SEC 2, section 2.4.1: a private key is a number from 1 to this order less one.
 SECP256K1_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
@@ -41,11 +41,16 @@ def derive_key(seed: str, purpose: str, ordinal: int, generation: int) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(secret)
 
 
+def secp256k1_key(seed: str, purpose: str, ordinal: int, generation: int) -> int:
+    """A private key of secp256k1: a number from 1 to the order of the curve less one."""
+    raw = int.from_bytes(derive_key(seed, purpose, ordinal, generation))
+    # A value past the order comes up once in 2^128; folding it keeps the function total.
+    return raw % (SECP256K1_ORDER - 1) + 1
+
+
 def ethereum_key(seed: str, ordinal: int, generation: int) -> str:
     """The Ethereum private key of a node: 64 hexadecimal digits without 0x, as the nodes read them."""
-    raw = int.from_bytes(derive_key(seed, "ethereum", ordinal, generation))
-    # A value past the order comes up once in 2^128; folding it keeps the function total.
-    return f"{raw % (SECP256K1_ORDER - 1) + 1:064x}"
+    return f"{secp256k1_key(seed, 'ethereum', ordinal, generation):064x}"
 
 
 def ethereum_address(private_key: str) -> str:

@@ -11,11 +11,12 @@ PACKAGE = Path(__file__).parent.parent.parent / "components" / "nodestead"
 # A folder may import itself and what stands behind it here; what stands nowhere is open to the components only.
 MAY_IMPORT = {
     "config": set(),
-    "software": {"config"},
     "keys": set(),
+    "chain_keys": {"keys"},
+    "software": {"chain_keys", "config"},
     "kubernetes": {"config"},
-    "plans": {"agents", "config", "keys", "kubernetes", "software"},
-    "preview": {"agents", "config", "keys", "kubernetes", "plans", "software"},
+    "plans": {"agents", "chain_keys", "config", "keys", "kubernetes", "software"},
+    "preview": {"agents", "chain_keys", "config", "keys", "kubernetes", "plans", "software"},
     "agents": set(),
 }
 
