@@ -27,6 +27,7 @@ __all__ = [
     "IpAddress",
     "Labels",
     "LateClass",
+    "LateDialAddress",
     "LateEnvText",
     "LateIpAddress",
     "LateLabel",
@@ -34,7 +35,9 @@ __all__ = [
     "LateNameTemplate",
     "LateText",
     "Multiaddress",
+    "NodeId",
     "NumberedKeys",
+    "Peer",
     "Percentage",
     "Port",
     "PortName",
@@ -235,6 +238,22 @@ def _host(value: str) -> str:
     return _pattern(_NAME, _NAME_RULE, 253)(value)
 
 
+def _dial_address(value: str) -> str:
+    if re.fullmatch(r"[0-9.]+|.*:.*", value):
+        return _ip(value)
+    return _pattern(_NAME, "write an IP address or a DNS name, without a port", 253)(value)
+
+
+def _peer(value: str) -> str:
+    match = re.fullmatch(r"([0-9a-f]{40})@(\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?):([0-9]{1,5})", value)
+    if match is None or not 0 < int(match[3]) < 65536 or (match[2][0] == "[" and not _is_ip(match[2][1:-1], 6)):
+        raise ValueError(
+            f"{_shown(value)} is not a peer; write the node id (40 lower-case hexadecimal digits), @, host and port, as in"
+            " 17e5d0b6f2a8c94e3b1d7f60a5c4e8923b6d1f0a@203.0.113.7:26656"
+        )
+    return value
+
+
 DnsLabel = Annotated[str, _Rule(_pattern(_LABEL, _LABEL_RULE), schema={"pattern": f"^{_LABEL}$"})]
 DnsName = Annotated[str, _Rule(_pattern(_NAME, _NAME_RULE, 253), schema={"pattern": f"^{_NAME}$", "maxLength": 253})]
 HostName = Annotated[str, _Rule(_host, schema={"pattern": f"^{_NAME}$", "maxLength": 253})]
@@ -284,6 +303,15 @@ IpAddress = Annotated[str, _Rule(_ip)]
 LateIpAddress = Annotated[str | Deferred, _Rule(_ip, late=True)]
 Multiaddress = Annotated[str, _Rule(_multiaddress)]
 Url = Annotated[str | Deferred, _Rule(_url, late=True, schema={"format": "uri"})]
+LateDialAddress = Annotated[str | Deferred, _Rule(_dial_address, late=True)]
+NodeId = Annotated[
+    str,
+    _Rule(
+        _pattern(r"[0-9a-f]{40}", "a node id has 40 lower-case hexadecimal digits, as `show-node-id` prints it"),
+        schema={"pattern": "^[0-9a-f]{40}$"},
+    ),
+]
+Peer = Annotated[str, _Rule(_peer)]
 EthAddress = Annotated[
     str, _Rule(_pattern(r"0x[0-9a-fA-F]{40}", "an Ethereum address is 0x and 40 hexadecimal digits; write it in quotes"))
 ]

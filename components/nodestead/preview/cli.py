@@ -65,8 +65,9 @@ def _refusals() -> tuple[type[Exception], ...]:
     from nodestead.preview.kubectl import KubectlError
     from nodestead.preview.render import RenderError
     from nodestead.preview.stack_file import StackFileError
+    from nodestead.software.presets import PresetError
 
-    return ConfigError, StackFileError, RenderError, KubectlError, CheckJobError, OSError
+    return ConfigError, PresetError, StackFileError, RenderError, KubectlError, CheckJobError, OSError
 
 
 # ---- render
@@ -177,6 +178,22 @@ def _data(args: argparse.Namespace) -> int:
     return OK
 
 
+# ---- chain
+
+
+def _chain(args: argparse.Namespace) -> int:
+    from nodestead.preview.chain import made_preset, preset_text
+
+    made = made_preset(args.name, args.source, args.versions, args.repository)
+    for note in made.notes:
+        sys.stderr.write(f"nodestead: {note}\n")
+    if args.output is None:
+        sys.stdout.write(preset_text(made.preset))
+    else:
+        args.output.write_text(preset_text(made.preset), encoding="utf-8", newline="\n")
+    return OK
+
+
 # ---- what sub-commands share
 
 
@@ -254,6 +271,16 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", metavar="NAME", action="append", help="compare with this stack; may be repeated (all of the folder)"
     )
     data.add_argument("--namespace", metavar="NAME", help="look there only (all namespaces)")
+
+    chain_example = "nodestead chain osmosis --output osmosis.json"
+    chain = command("chain", _chain, "print the preset of a chain: built in, or from the Cosmos chain registry", chain_example)
+    chain.add_argument("name", metavar="NAME", help="a built-in chain (osmosis-1), or its folder in the registry (osmosis)")
+    chain.add_argument(
+        "--from", dest="source", metavar="PLACE", help="file, https URL or folder of chain.json (the registry's on GitHub)"
+    )
+    chain.add_argument("--versions", metavar="PLACE", help="file or https URL of versions.json (the one beside chain.json)")
+    chain.add_argument("--repository", metavar="IMAGE", help="the chain's image without a tag; the registry knows none")
+    chain.add_argument("--output", metavar="FILE", type=Path, help="write it there; a stack may name FILE as its chain")
 
     for one in (check, data):
         one.add_argument("--context", metavar="NAME", help="kubectl's context (that of the stack, else the current one)")
