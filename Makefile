@@ -2,7 +2,7 @@ STACK ?= dev
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test lint unit e2e bench schema docs clean
+.PHONY: up test lint unit daemons e2e bench schema docs clean
 
 up: .venv/.runtime ## set up .venv and bring a stack up, or render it without the Pulumi CLI
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tools/up.sh "$(STACK)"
@@ -18,6 +18,9 @@ lint: .venv/.dev
 
 unit: .venv/.dev
 	$(BIN)/pytest -n 2 --dist worksteal tests/unit tests/components
+
+daemons: .venv/.dev ## the chains' programs that e2e runs, built with Go; where the cluster has no way out, beforehand
+	$(BIN)/python tests/e2e/chain_images.py
 
 e2e: .venv/.dev ## real pods on the cluster of $KUBECONFIG; the Pulumi CLI too where it is on PATH
 	$(BIN)/pytest tests/e2e

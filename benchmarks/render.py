@@ -56,9 +56,29 @@ class Measured:
     lines: int
 
 
+@dataclass(frozen=True)
+class ChainCase(Case):
+    """A stack of one local network, in which every node knows all others."""
+
+    def stack(self) -> str:
+        """The stack's file."""
+        return f"""
+config:
+  nodestead:namespace: {{name: benchmark}}
+  nodestead:cluster: {{render: rendered}}
+  nodestead:blockchainNodeSets:
+    local:
+      replicas: {self.nodes}
+      software: {{kind: cosmos, chainId: local-1, binary: simd}}
+      image: {{repository: ghcr.io/cosmos/simapp, tag: v0.50}}
+      {self.settings}
+"""
+
+
 CASES = [
     *(Case(f"public-{nodes}", nodes, PUBLIC) for nodes in (1, 10, 100, 1_000)),
     *(Case(f"private-{nodes}", nodes, PRIVATE) for nodes in (1_000, 10_000)),
+    *(ChainCase(f"chain-{nodes}", nodes, "network: {kind: local, validators: 4}") for nodes in (4, 40, 400)),
     *(Case(f"pooled-{nodes}", nodes, PRIVATE, "pooled") for nodes in (1_000, 10_000)),
 ]
 
@@ -111,6 +131,8 @@ def main() -> int:
         ("public-1000 (helm template of the Codex chart: about 2.5 s)", found["public-1000"].seconds, 2.0, "s"),
         ("private, 10,000 to 1,000", found["private-10000"].seconds / found["private-1000"].seconds, 12, "times"),
         ("pooled, 10,000 to 1,000", found["pooled-10000"].seconds / found["pooled-1000"].seconds, 12, "times"),
+        # Each knows all others: the texts grow with the square, which must not be what the time goes by.
+        ("chain, 400 to 40", found["chain-400"].seconds / found["chain-40"].seconds, 20, "times"),
         ("largest memory", max(one.mebibytes for one in found.values()), 1024, "MiB"),
     ]
     rows = [(what, f"{got:.2f}", f"{most:g} {unit}", "kept" if got <= most else "EXCEEDED") for what, got, most, unit in budgets]

@@ -8,21 +8,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nodestead.component import NodeSet
+    from nodestead.blockchain_node_set import BlockchainNodeSet
+    from nodestead.component import NodeSet, PeerBook
     from nodestead.config.base import ConfigError
     from nodestead.kubernetes.rollout import rollout_waves
+    from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
     from nodestead.plans.storage_args import StorageNodeGroupArgs
     from nodestead.program import deploy
     from nodestead.storage_node_group import StorageNodeGroup
 
-__all__ = ["ConfigError", "NodeSet", "StorageNodeGroup", "StorageNodeGroupArgs", "__version__", "deploy", "rollout_waves"]
+__all__ = [
+    "BlockchainNodeSet",
+    "BlockchainNodeSetArgs",
+    "ConfigError",
+    "NodeSet",
+    "PeerBook",
+    "StorageNodeGroup",
+    "StorageNodeGroupArgs",
+    "__version__",
+    "deploy",
+    "rollout_waves",
+]
 
 __version__ = "0.1.0"
 
 # Loaded when asked for: the command line renders and compares without the half second that Pulumi takes to import.
 _HOMES = {
+    "BlockchainNodeSet": "nodestead.blockchain_node_set",
+    "BlockchainNodeSetArgs": "nodestead.plans.blockchain_args",
     "ConfigError": "nodestead.config.base",
     "NodeSet": "nodestead.component",
+    "PeerBook": "nodestead.component",
     "StorageNodeGroup": "nodestead.storage_node_group",
     "StorageNodeGroupArgs": "nodestead.plans.storage_args",
     "deploy": "nodestead.program",

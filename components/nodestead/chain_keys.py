@@ -2,6 +2,8 @@
 
 A node has three: the node key (its p2p identity), the consensus key (what a validator signs blocks with) and, in a local
 network, the account key (who owns the validator). Losing the first costs a peer id; using the second twice costs the stake.
+
+The libraries are imported where they are used: to render a stack no key is made, and they take a tenth of a second.
 """
 
 import base64
@@ -9,13 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-
-from Crypto.Hash import RIPEMD160
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nodestead.keys import SECP256K1_ORDER, derive_key, secp256k1_key
 
@@ -84,12 +79,17 @@ def account_key(seed: str, ordinal: int, generation: int) -> int:
 
 def account_public_key(private_key: int) -> bytes:
     """The compressed public key, 33 bytes, of an account key."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     public = ec.derive_private_key(private_key, ec.SECP256K1()).public_key()
     return public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
 
 
 def account_address(public_key: bytes, prefix: str = "cosmos") -> str:
     """The address of an account: `cosmos1..`; the payload is RIPEMD-160 of SHA-256 of the public key."""
+    from Crypto.Hash import RIPEMD160
+
     # Not hashlib: OpenSSL 3 keeps RIPEMD-160 in its legacy provider, which many systems leave out.
     return bech32_encode(prefix, RIPEMD160.new(hashlib.sha256(public_key).digest()).digest())
 
@@ -104,6 +104,10 @@ def account_signature(private_key: int, message: bytes) -> bytes:
 
     The SDK refuses s above half of the order (crypto/keys/secp256k1), so the smaller of both is taken.
     """
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
     scheme = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
     r, s = decode_dss_signature(ec.derive_private_key(private_key, ec.SECP256K1()).sign(message, scheme))
     return r.to_bytes(32) + min(s, SECP256K1_ORDER - s).to_bytes(32)
@@ -155,6 +159,8 @@ def _ed25519_private(seed: str, purpose: str, ordinal: int, generation: int) -> 
 
 
 def _ed25519_public(secret: bytes) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 

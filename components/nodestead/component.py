@@ -15,10 +15,22 @@ from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 from pydantic import SecretStr
 
 from nodestead.config.base import ConfigError, Deferred
-from nodestead.kubernetes.objects import Address, Late, Manifest, NodePlan, PasswordHash, Plan, Ref, Seed
+from nodestead.kubernetes.objects import (
+    Address,
+    Late,
+    Manifest,
+    NodePlan,
+    PasswordHash,
+    Plan,
+    PublicOf,
+    Ref,
+    Seed,
+    SetPeers,
+    StackPeers,
+)
 from nodestead.registration import child_name, numbered, object_key, register
 
-__all__ = ["NodeSet", "clean_errors", "refused_changes", "settled"]
+__all__ = ["NodeSet", "PeerBook", "clean_errors", "refused_changes", "settled"]
 
 _Dependencies = Sequence[pulumi.Input[pulumi.Resource]]
 T = TypeVar("T")
@@ -50,6 +62,39 @@ def settled(namespace: pulumi.Input[str]) -> str | Deferred:
     return namespace if isinstance(namespace, str) else cast("Deferred", pulumi.Output.from_input(namespace))
 
 
+class PeerBook:
+    """Where the sets of one program find each other's peers, whatever the order in which they are made.
+
+    Sentries have to know their validator and it them, so neither can come first: each set publishes its peers here when
+    its Services are registered, and what the others read waits for that.
+
+    >>> book = PeerBook("sentries", "validator")
+    >>> BlockchainNodeSet("sentries", sentries, peer_book=book)
+    >>> BlockchainNodeSet("validator", validator, peer_book=book)
+    """
+
+    def __init__(self, *names: str) -> None:
+        """Takes the names of the sets; each has to be made, or what waits for it waits for ever."""
+        self._entries: dict[str, asyncio.Future[Any]] = {name: asyncio.get_event_loop().create_future() for name in names}
+
+    def of(self, name: str) -> pulumi.Output[list[str]]:
+        """The peers of a set, once it has published them.
+
+        Raises:
+            pulumi.RunError: where the book has no such set.
+        """
+        if name not in self._entries:
+            known = ", ".join(self._entries) or "none"
+            raise pulumi.RunError(f"peersFrom: there is no set {name} in the peer book, whose sets are: {known}; name it there")
+        return pulumi.Output.from_input(cast("Any", self._entries[name])).apply(lambda peers: cast("list[str]", peers))
+
+    def publish(self, name: str, peers: pulumi.Output[list[str]]) -> None:
+        """Enters the peers of a set; one that the book does not name is passed over."""
+        entry = self._entries.get(name)
+        if entry is not None and not entry.done():
+            entry.set_result(peers)
+
+
 class NodeSet(pulumi.ComponentResource):
     """A set of nodes with all their objects; base of the components of this library.
 
@@ -75,7 +120,15 @@ class NodeSet(pulumi.ComponentResource):
     seed: pulumi_random.RandomPassword | None
     api_password: pulumi.Output[str] | None
 
-    def __init__(self, kind: str, name: str, plan: Plan, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        plan: Plan,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        peer_book: PeerBook | None = None,
+    ) -> None:
         """Registers the component and everything in its plan.
 
         Args:
@@ -83,12 +136,16 @@ class NodeSet(pulumi.ComponentResource):
             name: Pulumi name, the prefix of those of all children.
             plan: The objects; made, and so validated, before anything is registered.
             opts: Options of the caller; the guard of unchangeable fields is added to the hooks in it.
+            peer_book: Where the set finds peers of other sets, and they its own.
         """
         token = f"nodestead:index:{kind}"
         noticed = {path: value for path, (value, _) in plan.noticed.items()}
         super().__init__(token, name, {**_guarded(plan.unchangeable), **noticed}, _with_guard(token, name, plan.noticed, opts))
         self._plan = plan
+        self._peer_book = peer_book
         self._addresses: dict[str, pulumi.Output[list[dict[str, str]] | None]] = {}
+        self._derived: dict[PublicOf, pulumi.Output[Any]] = {}
+        self._stacks: dict[str, pulumi.StackReference] = {}
         self._make_secrets(name)
         self._restoring = _restoring_hook(f"{_hook_prefix(token, name, opts)}::key") if self._seed is not None else None
         self.resources = {}
@@ -126,11 +183,19 @@ class NodeSet(pulumi.ComponentResource):
             for manifest in node.manifests:
                 if manifest["kind"] == "Service":
                     self._register(manifest, node=node)
+        self._publish_peers()
         common = [self._before_workloads(manifest) for manifest in shared]
         gate: _Dependencies = []
         for wave in _waves(self._plan.waves, nodes):
             workloads = [self._register_node(node, common, gate) for node in wave]
             gate = [_when_all_are_up(workloads)]
+
+    def _publish_peers(self) -> None:
+        """Tells the other sets how to dial this one, now that every name in it resolves."""
+        if self._peer_book is not None and self._plan.peers is not None:
+            ids = [service.id for service in self.services.values()]
+            peers = pulumi.Output.all(self._public(self._plan.peers), *ids).apply(lambda made: made[0])
+            self._peer_book.publish(self._plan.name, peers)
 
     def _register_node(self, node: NodePlan, common: Sequence[pulumi.Resource], gate: _Dependencies) -> StatefulSet:
         """Registers a node and returns its workload."""
@@ -209,15 +274,41 @@ class NodeSet(pulumi.ComponentResource):
         """What a late leaf needs, as an output."""
         if isinstance(ref, Seed):
             seed = _made(self._seed, "needs_seed")
-            # The one place where something stops being secret: outputs show what is public of a key, never the key.
+            # Where something stops being secret: outputs show what is public of a key, never the key.
             return pulumi.Output.unsecret(seed) if public else seed
         if isinstance(ref, PasswordHash):
             return _made(self._password_hash, "needs_password")
+        if isinstance(ref, PublicOf):
+            if ref not in self._derived:
+                # The one other place: the function gives what is public, and nothing from which a key could be found.
+                self._derived[ref] = pulumi.Output.unsecret(_made(self._seed, "needs_seed").apply(ref.derive))
+            return self._derived[ref]
+        if isinstance(ref, SetPeers):
+            return (self._peer_book or PeerBook()).of(ref.set_name)
+        if isinstance(ref, StackPeers):
+            return self._stack_peers(ref)
         if isinstance(ref, Address):
             if ref.service not in self._addresses:
                 self._addresses[ref.service] = self.services[ref.service].status.apply(_ingress)
             return self._addresses[ref.service]
         return pulumi.Output.secret(ref.get_secret_value()) if isinstance(ref, SecretStr) else ref
+
+    def _stack_peers(self, ref: StackPeers) -> pulumi.Output[list[str]]:
+        """The peers of a set of another stack, by that stack's outputs."""
+        if ref.stack not in self._stacks:
+            name = f"{self.pulumi_resource_name}-{ref.stack}"
+            options = pulumi.ResourceOptions(parent=self)
+            self._stacks[ref.stack] = pulumi.StackReference(name, ref.stack, opts=options)
+        key = "publicPeers" if ref.public else "peers"
+
+        def pick(sets: dict[str, list[str]] | None) -> list[str]:
+            if not isinstance(sets, dict) or ref.set_name not in sets:
+                raise ValueError(
+                    f"peersFrom: stack {ref.stack} has no {key} of a set {ref.set_name} in its outputs; update that stack first"
+                )
+            return list(sets[ref.set_name])
+
+        return self._stacks[ref.stack].get_output(key).apply(pick)
 
     def _public(self, value: Any) -> pulumi.Output[Any]:
         resolved = self._resolved(value, public=True)

@@ -2,15 +2,11 @@
 
 One seed serves a whole set: a node's key depends on the seed, its purpose, its number and its generation only, so it is
 the same after shrinking and growing again, and a thousand nodes cost one random resource.
+
+The libraries are imported where they are used: to render a stack no key is made, and they take a tenth of a second.
 """
 
 import re
-
-from Crypto.Hash import keccak
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 __all__ = ["SECP256K1_ORDER", "derive_key", "ethereum_address", "ethereum_key", "secp256k1_key"]
 
@@ -31,6 +27,9 @@ def derive_key(seed: str, purpose: str, ordinal: int, generation: int) -> bytes:
     Raises:
         ValueError: where the seed is not 32 bytes in hexadecimal; the text does not repeat it.
     """
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     try:
         secret = bytes.fromhex(seed)
     except ValueError:
@@ -59,6 +58,10 @@ def ethereum_address(private_key: str) -> str:
     Raises:
         ValueError: where the key is not a number from 1 to the order of the curve less one; the text does not repeat it.
     """
+    from Crypto.Hash import keccak
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     digits = private_key.strip().removeprefix("0x")
     number = int(digits, 16) if re.fullmatch(r"[0-9a-fA-F]{64}", digits) else 0
     if not 0 < number < SECP256K1_ORDER:

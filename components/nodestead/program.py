@@ -8,10 +8,11 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi.runtime import config as runtime_config
 
-from nodestead.component import NodeSet, clean_errors
+from nodestead.blockchain_node_set import BlockchainNodeSet
+from nodestead.component import NodeSet, PeerBook, clean_errors
 from nodestead.config.base import parse
 from nodestead.kubernetes.objects import Manifest
-from nodestead.plans.stack import StackConfig, plan_stack
+from nodestead.plans.stack import StackConfig, neighbours_of, plan_stack
 from nodestead.preview.yaml_text import SECRET
 from nodestead.registration import register
 from nodestead.storage_node_group import StorageNodeGroup
@@ -36,17 +37,20 @@ def deploy() -> dict[str, NodeSet]:
     opts = pulumi.ResourceOptions(provider=_provider(config))
     # A component's children wait for their parent, so they wait for its namespace too.
     opts.depends_on = [_register_shared(manifest, opts) for manifest in plan.shared]
-    sets = {
-        name: StorageNodeGroup(name, args, opts, namespace=config.namespace.name)
-        for name, args in config.storage_node_groups.items()
+    where = config.namespace.name
+    sets: dict[str, NodeSet] = {
+        name: StorageNodeGroup(name, args, opts, namespace=where) for name, args in config.storage_node_groups.items()
     }
+    book, neighbours = PeerBook(*config.blockchain_node_sets), neighbours_of(config, where)
+    for name, args in config.blockchain_node_sets.items():
+        sets[name] = BlockchainNodeSet(name, args, opts, namespace=where, peer_book=book, neighbours=neighbours)
     pulumi.export("nodes", {name: component.nodes for name, component in sets.items()})
     for key in sorted({key for component in sets.values() for key in component.outputs}):
         pulumi.export(key, {name: component.outputs[key] for name, component in sets.items() if key in component.outputs})
     passwords = {name: component.api_password for name, component in sets.items() if component.api_password is not None}
     if passwords:
         pulumi.export("apiPasswords", passwords)
-    return cast("dict[str, NodeSet]", sets)
+    return sets
 
 
 def _stack_config() -> StackConfig:

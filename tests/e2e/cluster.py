@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 from pydantic import SecretStr
 
 from nodestead.config.base import Deferred
-from nodestead.kubernetes.objects import Address, Late, Manifest, PasswordHash, Plan, Ref, Seed, late_refs
+from nodestead.kubernetes.objects import Address, Late, Manifest, PasswordHash, Plan, PublicOf, Ref, Seed, late_refs
 
 __all__ = [
     "Kubectl",
@@ -101,6 +101,8 @@ def answer_from(namespace: str, seed: str, password_hash: str, ref: Ref) -> Any:
     match ref:
         case Seed():
             return seed
+        case PublicOf(_, derive):
+            return derive(seed)
         case PasswordHash():
             return password_hash
         case SecretStr():
@@ -143,11 +145,16 @@ def apply_in_waves(
         apply(more)
         applied += more
     nodes = {node.name: node for node in plan.nodes()}
+    # Every Service first, as the component does: peers resolve each other's names once, when they start.
+    services = [resolved(one, answer) for node in nodes.values() for one in node.manifests if one["kind"] == "Service"]
+    if services:
+        apply(services)
+        applied += services
     for wave in plan.waves:
         before: list[Manifest] = []
         after: list[Manifest] = []
         for name in wave:
-            for one in nodes[name].manifests:
+            for one in (one for one in nodes[name].manifests if one["kind"] != "Service"):
                 (after if _needs_address(one) else before).append(one)
         for part in (before, after):
             if part:

@@ -5,12 +5,16 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Literal
 
 import cluster
 import pytest
+from chain_images import put_chain_images
 from engine import NewStack, Stack
 from images import build_storage_node, cluster_script
+
+from nodestead.plans.blockchain_parts import AGENT_IMAGE
 
 STORAGE_IMAGES: dict[str, tuple[Literal["codex", "storage", "archivist"], str]] = {
     "docker.io/codexstorage/nim-codex:0.2.5": ("codex", "0.2.5"),
@@ -44,6 +48,12 @@ def storage_image(kubectl: cluster.Kubectl) -> str:
     for one in built:
         one.result()
     return next(iter(STORAGE_IMAGES))
+
+
+@pytest.fixture(scope="session")
+def chain_images(kubectl: cluster.Kubectl) -> None:
+    """Real daemons of chains in the cluster, built where they are not yet, and the image of the agents."""
+    put_chain_images(f"{AGENT_IMAGE.repository}:{AGENT_IMAGE.tag}")
 
 
 def _delete(namespace: str) -> None:
@@ -86,12 +96,12 @@ def other_namespace(kubectl: cluster.Kubectl, request: pytest.FixtureRequest) ->
 
 
 @pytest.fixture(scope="session")
-def new_stack(storage_image: str, tmp_path_factory: pytest.TempPathFactory) -> NewStack:
+def new_stack(kubectl: cluster.Kubectl, tmp_path_factory: pytest.TempPathFactory) -> NewStack:
     """Makes stacks for the Pulumi CLI; without one everything that asks for it is skipped."""
     if shutil.which("pulumi") is None:
         pytest.skip("NOT TESTED in the engine: there is no Pulumi CLI on PATH; README says how to get it")
 
-    def make(program: str | None = None, name: str = "e2e") -> Stack:
-        return Stack(tmp_path_factory.mktemp("stack") / "project", program, name)
+    def make(program: str | None = None, name: str = "e2e", state: Path | None = None) -> Stack:
+        return Stack(tmp_path_factory.mktemp("stack") / "project", program, name, state)
 
     return make

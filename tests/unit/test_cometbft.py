@@ -93,7 +93,7 @@ def test_a_node_is_made_and_started_by_these_arguments() -> None:
     assert found.start == ("cometbft", "start", "--home", "/home/operator/cosmos", "--proxy_app=kvstore")
     assert (found.software, found.chain_id, found.version) == ("cometbft", "test-1", "v0.38.17")
     assert found.image == ("docker.io/cometbft/cometbft", "v0.38.17")
-    assert (found.halt_flag, found.has_halt, found.has_app, found.serves) == (None, False, False, frozenset())
+    assert (found.has_app, found.serves) == (False, frozenset())
 
 
 def test_the_home_of_the_image_does_not_count() -> None:

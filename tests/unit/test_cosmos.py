@@ -262,7 +262,7 @@ def test_a_node_is_made_and_started_by_these_arguments() -> None:
         *("--log_level", "info", "--log_format", "plain"),
     )
     assert (found.software, found.chain_id, found.version, found.image) == ("cosmos", "hub-1", None, None)
-    assert (found.halt_flag, found.has_halt, found.has_app) == ("--halt-height", True, True)
+    assert found.has_app
     assert (found.env, found.secret_env) == ({}, {})
 
 
@@ -627,6 +627,6 @@ def test_every_key_is_one_of_the_files_that_simd_makes(simd: str, tmp_path: Path
 
 def test_every_flag_is_one_of_simd(simd: str, tmp_path: Path) -> None:
     made = spec(binary=simd, skipInvariants=True, initArgs=["--staking-bond-denom", "uatom"])
-    for command, argv in (("init", made.init), ("start", (*made.start, made.halt_flag or ""))):
+    for command, argv in (("init", made.init), ("start", made.start)):
         told = subprocess.run([simd, command, "--help"], env={"HOME": str(tmp_path)}, check=True, capture_output=True, text=True)
         assert [flag for flag in argv if flag.startswith("--") and f"{flag} " not in told.stdout] == []

@@ -32,7 +32,7 @@ def ingress(ports: OpenPorts, given: dict[str, Any] | None = None) -> list[dict[
 
 
 def test_peers_reach_their_ports_and_only_those_named_reach_api_and_metrics() -> None:
-    ports = OpenPorts(peers_tcp=[8070], peers_udp=[8090], api=8080, metrics=8008, metrics_namespaces=["monitoring"])
+    ports = OpenPorts(peers_tcp=[8070], peers_udp=[8090], api=[8080], metrics=[8008], metrics_namespaces=["monitoring"])
     assert network_policy("codex", "storage", LABELS, SELECTOR, ports, NetworkPolicyConfig()) == [
         {
             "apiVersion": "networking.k8s.io/v1",
@@ -53,7 +53,7 @@ def test_peers_reach_their_ports_and_only_those_named_reach_api_and_metrics() ->
 
 def test_a_policy_that_is_off_is_not_there() -> None:
     config = parse(NetworkPolicyConfig, {"enabled": False})
-    assert network_policy("codex", "storage", LABELS, SELECTOR, OpenPorts(peers_tcp=[8070], api=8080), config) == []
+    assert network_policy("codex", "storage", LABELS, SELECTOR, OpenPorts(peers_tcp=[8070], api=[8080]), config) == []
 
 
 def test_a_policy_without_ports_closes_everything() -> None:
@@ -64,10 +64,10 @@ def test_a_policy_without_ports_closes_everything() -> None:
 @pytest.mark.parametrize(
     "ports",
     [
-        OpenPorts(metrics=8008),
-        OpenPorts(api=8080, metrics=8008),
-        OpenPorts(peers_udp=[1], api=8080, metrics=8008, routed=8081),
-        OpenPorts(metrics=8008, metrics_namespaces=["monitoring"]),
+        OpenPorts(metrics=[8008]),
+        OpenPorts(api=[8080], metrics=[8008]),
+        OpenPorts(peers_udp=[1], api=[8080], metrics=[8008], routed=[8081]),
+        OpenPorts(metrics=[8008], metrics_namespaces=["monitoring"]),
     ],
 )
 def test_no_list_is_empty_because_an_empty_one_means_everything(ports: OpenPorts) -> None:
@@ -77,18 +77,18 @@ def test_no_list_is_empty_because_an_empty_one_means_everything(ports: OpenPorts
 
 
 def test_metrics_without_a_reader_stay_closed() -> None:
-    assert ingress(OpenPorts(metrics=8008)) == []
+    assert ingress(OpenPorts(metrics=[8008])) == []
 
 
 def test_only_ports_for_peers_are_open_to_anybody() -> None:
-    ports = OpenPorts(peers_tcp=[1], peers_udp=[2], api=3, metrics=4, metrics_namespaces=["monitoring"], routed=5)
+    ports = OpenPorts(peers_tcp=[1], peers_udp=[2], api=[3], metrics=[4], metrics_namespaces=["monitoring"], routed=[5])
     assert [rule["ports"] for rule in ingress(ports) if "from" not in rule] == [[*tcp(1), {"protocol": "UDP", "port": 2}]]
 
 
 def test_others_that_are_named_reach_api_and_metrics() -> None:
     office = {"ipBlock": {"cidr": "192.0.2.0/24"}}
     watcher = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "agent"}}}
-    ports = OpenPorts(api=8080, metrics=8008, metrics_namespaces=["monitoring", "mimir"])
+    ports = OpenPorts(api=[8080], metrics=[8008], metrics_namespaces=["monitoring", "mimir"])
     assert ingress(ports, {"apiFrom": [office], "metricsFrom": [watcher]}) == [
         {"from": [OWN, CLIENTS, office], "ports": tcp(8080)},
         {"from": [named("monitoring"), named("mimir"), watcher], "ports": tcp(8008)},
@@ -96,14 +96,14 @@ def test_others_that_are_named_reach_api_and_metrics() -> None:
 
 
 def test_the_controller_of_a_route_reaches_the_port_that_the_route_leads_to() -> None:
-    assert ingress(OpenPorts(api=8080, routed=8081, route_namespace="ingress-nginx")) == [
+    assert ingress(OpenPorts(api=[8080], routed=[8081], route_namespace="ingress-nginx")) == [
         {"from": [OWN, CLIENTS], "ports": tcp(8080)},
         {"from": [named("ingress-nginx")], "ports": tcp(8081)},
     ]
 
 
 def test_a_route_without_a_known_controller_opens_its_port_to_pods_and_to_no_address() -> None:
-    assert ingress(OpenPorts(routed=8080)) == [{"from": [ANY_POD], "ports": tcp(8080)}]
+    assert ingress(OpenPorts(routed=[8080])) == [{"from": [ANY_POD], "ports": tcp(8080)}]
 
 
 @pytest.mark.parametrize(

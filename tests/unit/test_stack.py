@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from chain_sets import config as chain_config
 
 from nodestead.config.base import ConfigError, parse
 from nodestead.kubernetes.objects import identity
-from nodestead.plans.stack import StackConfig, plan_stack
+from nodestead.plans.stack import StackConfig, neighbours_of, plan_stack
+from nodestead.preview.yaml_text import plain
 
 CODEX = {"software": {"kind": "codex", "version": "0.2.5"}}
 NETWORK = {"bootstrap": {"kind": "network", "name": "testnet"}}
@@ -136,7 +138,7 @@ def routed(name: str) -> dict[str, Any]:
 def test_two_groups_that_give_one_name_to_their_shared_objects_are_refused(groups: dict[str, Any], double: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         plan_stack(stack(groups))
-    assert refusal.value.problems == [f"storageNodeGroups: two sets make {double}; rename one of them"]
+    assert refusal.value.problems == [f"the stack: two sets make {double}; rename one of them"]
 
 
 def test_two_groups_may_use_one_account_that_is_there() -> None:
@@ -195,7 +197,7 @@ def test_two_groups_whose_objects_would_share_a_name_are_refused() -> None:
     config = stack({"codex": {**lost, "prettifyServices": False}, "codex-1": {**lost, "replicas": 1, "prettify": True}})
     with pytest.raises(ConfigError) as refusal:
         plan_stack(config)
-    assert "storageNodeGroups: two sets make StatefulSet codex-1; rename one of them" in refusal.value.problems
+    assert "the stack: two sets make StatefulSet codex-1; rename one of them" in refusal.value.problems
 
 
 def test_a_claim_that_two_groups_would_make_is_refused() -> None:
@@ -232,3 +234,154 @@ def test_a_stack_does_not_go_to_whatever_cluster_is_current() -> None:
     with pytest.raises(ConfigError) as refusal:
         parse(StackConfig, {"namespace": {"name": "storage"}})
     assert refusal.value.problems == ["cluster: is required and not given; add it"]
+
+
+# ---- blockchain node sets
+
+
+def chains(sets: dict[str, Any], **parts: Any) -> StackConfig:
+    """A stack of blockchain node sets; ports of hosts are allowed there."""
+    return stack({}, **{"namespace": PRIVILEGED, "blockchainNodeSets": sets, **parts})
+
+
+def chain_problems(sets: dict[str, Any], **parts: Any) -> list[str]:
+    with pytest.raises(ConfigError) as refusal:
+        chains(sets, **parts)
+    return refusal.value.problems
+
+
+def public(kind: str = "nodePort", **exposure: Any) -> dict[str, Any]:
+    return chain_config(exposure={"kind": kind, **exposure})
+
+
+PRIVILEGED = {"name": "chain", "podSecurity": "privileged"}
+CLASH = "ports are the whole cluster's, move one of the ranges"
+
+
+def test_a_port_of_two_sets_is_refused_where_their_ranges_meet() -> None:
+    assert chain_problems({"a": {**public(basePort=30500), "replicas": 5}, "b": public(basePort=30504)}) == [
+        f"blockchainNodeSets.b.exposure.basePort: TCP port 30504 of node 0 is that of node 4 of blockchainNodeSets.a; {CLASH}"
+    ]
+
+
+def test_a_port_of_a_set_and_a_group_is_refused_too() -> None:
+    (problem,) = problems(
+        {"a": node_port(basePort=30500)}, blockchainNodeSets={"b": public("hostPort", basePort=30500)}, namespace=PRIVILEGED
+    )
+    assert problem == (
+        f"blockchainNodeSets.b.exposure.basePort: TCP port 30500 of node 0 is that of node 1 of storageNodeGroups.a; {CLASH}"
+    )
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        {"a": {**public(basePort=30500), "replicas": 4}, "b": public(basePort=30504)},
+        {"a": {**public(basePort=30500, first=1), "replicas": 4}, "b": public(basePort=30503)},
+        {"a": {**public(basePort=30500, offset=2), "replicas": 4}, "b": {**public(basePort=30501, offset=2), "replicas": 4}},
+        {"a": public("loadBalancer"), "b": public("loadBalancer"), "c": public("cluster")},
+    ],
+)
+def test_sets_whose_ports_lie_apart_pass(sets: dict[str, Any]) -> None:
+    assert plan_stack(chains(sets)).sets
+
+
+@pytest.mark.parametrize("level", ["restricted", "baseline"])
+def test_host_ports_of_a_set_are_refused_where_pod_security_refuses_them(level: str) -> None:
+    assert chain_problems({"a": public("hostPort")}, namespace={"name": "chain", "podSecurity": level}) == [
+        (
+            f"namespace.podSecurity: {level} refuses the host ports of blockchainNodeSets.a; set privileged, or expose by nodePort"
+            " or loadBalancer"
+        )
+    ]
+    chains({"a": public("hostPort")}, namespace={"name": "chain", "podSecurity": level, "create": False})
+    chains({"a": public("nodePort")}, namespace={"name": "chain", "podSecurity": level})
+
+
+def test_a_set_and_a_group_may_not_have_one_name() -> None:
+    (problem,) = problems({"hub": CODEX}, blockchainNodeSets={"hub": chain_config()})
+    assert problem == "blockchainNodeSets.hub: hub is the name of a set under storageNodeGroups too; rename one of them"
+
+
+def signing(name: str = "val", **signer: Any) -> dict[str, Any]:
+    return chain_config(type="validator", signer={"kind": "secret", "name": name, **signer})
+
+
+ADDRESS = "0a" * 20
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "what"),
+    [
+        (signing(), signing(), "entry priv_validator_key.json of Secret val"),
+        (signing("val-<replica>"), signing("val-0"), "entry priv_validator_key.json of Secret val-0"),
+        (
+            signing("a", addresses={"0": ADDRESS}),
+            signing("b", addresses={"0": ADDRESS.upper()}),
+            f"consensus address {ADDRESS.upper()}",
+        ),
+    ],
+)
+def test_two_sets_with_one_consensus_key_are_refused(one: dict[str, Any], two: dict[str, Any], what: str) -> None:
+    assert chain_problems({"a": one, "b": two}) == [
+        (
+            f"blockchainNodeSets.b.signer: {what}, of node 0, is that of blockchainNodeSets.a too: two nodes would sign with one key,"
+            " and be slashed for it; give each its own"
+        )
+    ]
+
+
+def test_two_sets_with_consensus_keys_of_their_own_pass() -> None:
+    chains({"a": signing("a"), "b": signing("b"), "c": signing("b", key="other.json")})
+    chains({"a": signing("a"), "b": {**signing("a"), "type": "validator", "replicas": 0}})
+
+
+def test_peers_come_from_a_set_that_is_there() -> None:
+    known = {"sentries": chain_config(type="sentry"), "hub": chain_config(peersFrom=[{"set": "sentries"}, {"set": "sentry"}])}
+    assert chain_problems(known) == [
+        (
+            "blockchainNodeSets.hub.peersFrom[1].set: there is no set sentry under blockchainNodeSets; name one of them, or give"
+            " stack too"
+        )
+    ]
+    assert chain_problems({"hub": chain_config(peersFrom=[{"set": "hub"}])}) == [
+        "blockchainNodeSets.hub.peersFrom[0].set: is the set itself, whose nodes know each other anyway; leave it out"
+    ]
+    chains({"hub": chain_config(peersFrom=[{"set": "elsewhere", "stack": "org/project/prod"}])})
+
+
+def mutual(**keys: Any) -> StackConfig:
+    sentries = chain_config(type="sentry", replicas=2, peersFrom=[{"set": "val"}], keys={"kind": "seed", **keys})
+    return chains({"sentries": sentries, "val": signing() | {"peersFrom": [{"set": "sentries"}]}})
+
+
+def test_sets_that_have_each_other_as_peers_show_each_other() -> None:
+    config = mutual()
+    assert neighbours_of(config, "chain") == {
+        "sentries": [f"(node id of sentries-{n}, generation 1)@sentries-{n}-p2p.chain:26656" for n in (0, 1)],
+        "val": ["(node id of val-0, generation 1)@val-0-p2p.chain:26656"],
+    }
+    texts = {name: "".join(map(str, map(plain, plan_stack(config).manifests()))) for name in ("first", "second")}
+    assert texts["first"] == texts["second"]
+    assert "(node id of sentries-1, generation 1)@sentries-1-p2p.chain:26656" in texts["first"]
+
+
+def test_new_keys_of_a_neighbour_show_in_what_a_set_renders() -> None:
+    def shown(config: StackConfig) -> str:
+        (val,) = [one for one in plan_stack(config).sets if one.name == "val"]
+        return str([plain(one) for one in val.manifests()])
+
+    assert shown(mutual()) == shown(mutual())
+    assert shown(mutual()) != shown(mutual(generation=2))
+
+
+def test_a_name_of_a_set_that_gets_too_long_is_refused_with_its_path() -> None:
+    (problem,) = chain_problems({"c" * 60: chain_config()})
+    assert problem.startswith(f"blockchainNodeSets.{'c' * 60}: the name of its last node")
+
+
+def test_two_sets_whose_objects_would_share_a_name_are_refused() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        plan_stack(chains({"hub": chain_config(serviceAccount={"name": "x"}), "sea": chain_config(serviceAccount={"name": "x"})}))
+    assert refusal.value.problems == ["the stack: two sets make ServiceAccount x; rename one of them"]
+    plan_stack(chains({"hub": chain_config(), "hub-0": chain_config()}))

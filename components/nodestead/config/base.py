@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-__all__ = ["ConfigError", "Deferred", "Model", "Problem", "as_config_error", "parse"]
+__all__ = ["ConfigError", "Deferred", "Model", "Problem", "as_config_error", "dotted", "parse"]
 
 
 @runtime_checkable
@@ -107,12 +107,12 @@ def as_config_error(
             continue
         found = cast("list[Problem] | None", (detail.get("ctx") or {}).get("problems"))
         if found is not None:
-            lines.update(dict.fromkeys(f"{_dotted(prefix + visible + p.path)}: {p.message}" for p in found))
+            lines.update(dict.fromkeys(f"{dotted(prefix + visible + p.path)}: {p.message}" for p in found))
             continue
         message = _message(detail, models, show_values=show_values)
         if detail["type"] == "model_type":
             message += _or_words(visible, details, paths)
-        lines[f"{_dotted(prefix + visible)}: {message}"] = None
+        lines[f"{dotted(prefix + visible)}: {message}"] = None
     return ConfigError(list(lines))
 
 
@@ -140,7 +140,7 @@ def _or_words(visible: tuple[str | int, ...], details: list[ErrorDetails], paths
 
 
 def _rules_text(problems: list[Problem]) -> str:
-    return "; ".join(f"{_dotted(p.path)}: {p.message}" if p.path else p.message for p in problems)
+    return "; ".join(f"{dotted(p.path)}: {p.message}" if p.path else p.message for p in problems)
 
 
 def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[tuple[str | int, ...], list[type[BaseModel]]]:
@@ -151,7 +151,7 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[tuple[str
     models, around, visible, entered = [model], [model], list[str | int](), False
     for part in loc:
         inner = [m for current in models for m in _models_of(current, part)]
-        tagged = [m for m in models if part in _kinds(m)]
+        tagged = [m for m in models if part in _kinds(m) or part == f"tagged-{m.__name__}"]
         if isinstance(part, str) and (re.search(r"[\[\](]|^(function|tagged|union)-", part) or (tagged and entered)):
             models, entered = tagged or models, False
             continue
@@ -161,7 +161,8 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[tuple[str
     return tuple(visible), around
 
 
-def _dotted(path: Iterable[str | int]) -> str:
+def dotted(path: Iterable[str | int]) -> str:
+    """A path as refusals write it: `nodes.1.size`, `peersFrom[0].set`."""
     text = ""
     for part in path:
         if isinstance(part, int):

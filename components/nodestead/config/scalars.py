@@ -239,7 +239,7 @@ def _host(value: str) -> str:
 
 
 def _dial_address(value: str) -> str:
-    if re.fullmatch(r"[0-9.]+|.*:.*", value):
+    if re.fullmatch(r"[0-9.]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*", value):
         return _ip(value)
     return _pattern(_NAME, "write an IP address or a DNS name, without a port", 253)(value)
 

@@ -1,13 +1,19 @@
 """Names of objects: one pure function for each kind, so that users and peers can compute what they address."""
 
+import hashlib
+
 __all__ = [
     "LONGEST_LABEL",
     "LONGEST_WORKLOAD",
     "claim_name",
+    "guard_name",
     "key_secret_name",
     "node_name",
+    "p2p_service_name",
     "peer_service_name",
     "pod_name",
+    "privval_service_name",
+    "rpc_service_name",
     "service_name",
 ]
 
@@ -44,3 +50,27 @@ def peer_service_name(node: str, pod: str, exposure: str, *, prettify: bool = Tr
 def key_secret_name(owner: str, generation: int) -> str:
     """Name of the Secret with a node's key; another generation is another Secret, so an old key is never overwritten."""
     return f"{owner}-key-g{generation}"
+
+
+def p2p_service_name(node: str) -> str:
+    """Name of the Service of a chain's node, by which its peers dial it: `hub-0-p2p`."""
+    return f"{node}-p2p"
+
+
+def privval_service_name(node: str) -> str:
+    """Name of the Service that a remote signer dials: `hub-0-privval`."""
+    return f"{node}-privval"
+
+
+def rpc_service_name(set_name: str) -> str:
+    """Name of the Service over all ready nodes of a chain: `hub-rpc`."""
+    return f"{set_name}-rpc"
+
+
+def guard_name(holder: str) -> str:
+    """Name of the ConfigMap that a set makes to hold an exclusive key: the same for the same key, whoever holds it.
+
+    Args:
+        holder: What tells the key apart: its address, or the Secret that it is in.
+    """
+    return f"nodestead-key-{hashlib.sha256(holder.encode()).hexdigest()[:20]}"

@@ -9,10 +9,12 @@ from nodestead.config.network import NetworkPolicyConfig
 from nodestead.kubernetes.metadata import manifest
 from nodestead.kubernetes.objects import Manifest
 
-__all__ = ["API_CLIENT", "OpenPorts", "network_policy"]
+__all__ = ["API_CLIENT", "SIGNER", "OpenPorts", "network_policy"]
 
 API_CLIENT = {"nodestead.io/api-client": "true"}
 """Label of pods that may call the API of the nodes in their namespace."""
+SIGNER = {"nodestead.io/signer": "true"}
+"""Label of pods that may connect as remote signers to the nodes in their namespace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,20 +24,26 @@ class OpenPorts:
     Attributes:
         peers_tcp: TCP ports for peers, of all nodes; anybody may connect.
         peers_udp: UDP ports for peers, of all nodes; anybody may connect.
-        api: Port of the API; None where it is off.
-        metrics: Port of the metrics; None where they are off.
+        api: Ports of the API.
+        metrics: Ports of the metrics.
         metrics_namespaces: Namespaces of Prometheus.
-        routed: Port that an Ingress or an HTTPRoute leads to: the API's, or that of the proxy before it; None without a route.
+        routed: Ports that an Ingress or a route leads to: the API's, or that of the proxy before it.
         route_namespace: Namespace of the route's controller; None where it is not known: then any pod may connect.
+        public: Ports of the API that a Service opens to the world, because somebody asked for it.
+        signers: Port where a remote signer connects; None without one.
+        signers_from: Who may, as a NetworkPolicy names them; by default pods of the namespace with a label.
     """
 
     peers_tcp: Collection[int] = ()
     peers_udp: Collection[int] = ()
-    api: int | None = None
-    metrics: int | None = None
+    api: Collection[int] = ()
+    metrics: Collection[int] = ()
     metrics_namespaces: Sequence[str] = ()
-    routed: int | None = None
+    routed: Collection[int] = ()
     route_namespace: str | None = None
+    public: Collection[int] = ()
+    signers: int | None = None
+    signers_from: Sequence[Mapping[str, Any]] = ()
 
 
 def network_policy(
@@ -71,19 +79,22 @@ def network_policy(
 
 def _rules(selector: Mapping[str, str], ports: OpenPorts, config: NetworkPolicyConfig) -> Iterator[dict[str, Any]]:
     # An empty list means everything to a NetworkPolicy, of ports as of sources: a rule without one of them is left out.
-    peers = [*_ranges("TCP", ports.peers_tcp), *_ranges("UDP", ports.peers_udp)]
+    peers = [*_ranges("TCP", [*ports.peers_tcp, *ports.public]), *_ranges("UDP", ports.peers_udp)]
     if peers:
         yield {"ports": peers}
-    if ports.api is not None:
+    if ports.api:
         own = {"podSelector": {"matchLabels": dict(selector)}}
         clients = {"podSelector": {"matchLabels": dict(API_CLIENT)}}
-        yield {"from": [own, clients, *config.api_from], "ports": _ranges("TCP", [ports.api])}
-    if ports.routed is not None:
+        yield {"from": [own, clients, *config.api_from], "ports": _ranges("TCP", ports.api)}
+    if ports.routed:
         controller = {} if ports.route_namespace is None else _named(ports.route_namespace)
-        yield {"from": [{"namespaceSelector": controller}], "ports": _ranges("TCP", [ports.routed])}
+        yield {"from": [{"namespaceSelector": controller}], "ports": _ranges("TCP", ports.routed)}
     readers = [*({"namespaceSelector": _named(namespace)} for namespace in ports.metrics_namespaces), *config.metrics_from]
-    if ports.metrics is not None and readers:
-        yield {"from": readers, "ports": _ranges("TCP", [ports.metrics])}
+    if ports.metrics and readers:
+        yield {"from": readers, "ports": _ranges("TCP", ports.metrics)}
+    if ports.signers is not None:
+        signers = list(ports.signers_from) or [{"podSelector": {"matchLabels": dict(SIGNER)}}]
+        yield {"from": signers, "ports": _ranges("TCP", [ports.signers])}
 
 
 def _named(namespace: str) -> dict[str, Any]:

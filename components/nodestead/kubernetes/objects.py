@@ -16,8 +16,11 @@ __all__ = [
     "NodePlan",
     "PasswordHash",
     "Plan",
+    "PublicOf",
     "Ref",
     "Seed",
+    "SetPeers",
+    "StackPeers",
     "identity",
     "is_kept",
     "late_refs",
@@ -48,7 +51,43 @@ class Address:
     service: str
 
 
-Ref = Seed | PasswordHash | Address | Deferred | SecretStr
+@dataclass(frozen=True, slots=True)
+class PublicOf:
+    """What is public of a set's seed, and so no secret: node ids, addresses, a genesis.
+
+    Attributes:
+        seed: The seed.
+        derive: A pure function of its hexadecimal digits that gives nothing from which a key could be found. Leaves of one
+            set share the function, so that it is called once for all of them.
+    """
+
+    seed: Seed
+    derive: Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SetPeers:
+    """The peers that another set of the same program publishes: a list of `id@host:port`, given once its Services are there."""
+
+    set_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StackPeers:
+    """The peers of a set of another stack: a list of `id@host:port` from that stack's outputs.
+
+    Attributes:
+        stack: Name of the stack, as organization/project/stack.
+        set_name: Name of the set there.
+        public: Whether to take the addresses that the nodes announce.
+    """
+
+    stack: str
+    set_name: str
+    public: bool
+
+
+Ref = Seed | PasswordHash | Address | PublicOf | SetPeers | StackPeers | Deferred | SecretStr
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +144,7 @@ class Plan:
         needs_seed: Whether keys come from a seed.
         given_seed: A seed restored from its backup; None where one is generated.
         needs_password: Whether an API password is generated.
+        peers: How other sets dial the nodes, a list of `id@host:port`; None for nodes that are no peers of other sets.
         outputs: What users ask of the set; like those of the nodes public, but for the password.
     """
 
@@ -119,6 +159,7 @@ class Plan:
     needs_seed: bool = False
     given_seed: SecretStr | Deferred | None = None
     needs_password: bool = False
+    peers: Any = None
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def manifests(self) -> Iterator[Manifest]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from nodestead.config.base import ConfigError
 from nodestead.kubernetes.objects import Manifest, is_kept
 
 __all__ = ["Patches", "patched"]
@@ -88,15 +89,25 @@ class Patches:
     def __bool__(self) -> bool:
         return bool(self._patches)
 
-    @property
-    def unused(self) -> list[tuple[str, str]]:
-        """Kind and name of every patch that has met no object so far."""
-        return sorted(self._unused)
+    def refuse_leftovers(self, path: str) -> None:
+        """Refuses what met none of the objects so far, and what patches were not let change.
 
-    @property
-    def refused(self) -> list[tuple[str, str, str, str]]:
-        """Kind, name, field and reason of everything that patches were not let change so far."""
-        return sorted(self._refused)
+        Args:
+            path: Where the set stands in the config.
+
+        Raises:
+            ConfigError: with a line for each.
+        """
+        unused = [
+            f"{path}.patches.{kind}.{target}: matches no object; `nodestead render` shows kinds and names"
+            for kind, target in sorted(self._unused)
+        ]
+        refused = [
+            f"{path}.patches.{kind}.{target}.{field}: may not be patched; {reason}"
+            for kind, target, field, reason in sorted(self._refused)
+        ]
+        if unused or refused:
+            raise ConfigError(unused + refused)
 
     def apply(self, manifest: Manifest) -> Manifest:
         """The manifest with every patch for it, first those for all of its kind; a refused one is left out."""

@@ -81,6 +81,7 @@ def pod_spec(
     spread: Mapping[str, str],
     node_selector: Mapping[str, str] | None = None,
     automount_token: bool = False,
+    user: int = 1000,
 ) -> dict[str, Any]:
     """The spec of a node's pod: ours first, then what the user adds.
 
@@ -94,13 +95,16 @@ def pod_spec(
         spread: Labels of the pods that are to be spread over hosts.
         node_selector: Replaces the user's one for all nodes.
         automount_token: Whether every container gets the account's token.
+        user: User, group and fsGroup, where the pod's settings say no other.
     """
     spec: dict[str, Any] = {
         "serviceAccountName": account,
         "automountServiceAccountToken": automount_token,
         # A Service called codex-api would put CODEX_API_PORT=tcp://... into the pod, which the node takes for its own option.
         "enableServiceLinks": False,
-        "securityContext": patched(POD_SECURITY, pod.security_context),
+        "securityContext": patched(
+            POD_SECURITY | dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), user), pod.security_context
+        ),
         "terminationGracePeriodSeconds": duration_seconds(pod.termination_grace_period),
     }
     if pull_secrets:

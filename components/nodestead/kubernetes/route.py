@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nodestead.config.api_access import PROXY_IMAGE, ApiAccess, GivenPassword, HttpRoute, Ingress, NoAuth, Tls
+from nodestead.config.api_access import PROXY_IMAGE, ApiAccess, GatewayRef, GivenPassword, HttpRoute, Ingress, NoAuth, Tls
 from nodestead.config.base import Deferred
 from nodestead.config.scalars import duration_seconds
 from nodestead.kubernetes.metadata import SKIP_AWAIT, manifest
@@ -12,18 +12,30 @@ from nodestead.kubernetes.objects import Late, Manifest, PasswordHash
 from nodestead.kubernetes.pod import CONTAINER_SECURITY, image_reference
 
 __all__ = [
+    "GATEWAY",
+    "INGRESS",
+    "NGINX",
     "PROXY_PORT_NAME",
     "RoutedNode",
     "auth_secret",
+    "gateway_route_spec",
     "http_route",
     "ingress",
+    "ingress_path",
+    "ingress_spec",
     "proxy_config",
     "proxy_container",
     "proxy_volumes",
     "regular",
     "route_path",
+    "tls_annotations",
 ]
 
+GATEWAY = "gateway.networking.k8s.io/v1"
+"""API version of HTTPRoute, and of GRPCRoute since Gateway API 1.1."""
+INGRESS = "networking.k8s.io/v1"
+NGINX = "nginx.ingress.kubernetes.io"
+"""Prefix of the annotations that ingress-nginx reads."""
 PROXY_PORT_NAME = "api-auth"
 _PROXY_FOLDER = "/etc/nodestead/proxy"
 _AUTH_FOLDER = "/etc/nodestead/auth"
@@ -69,39 +81,60 @@ def ingress(
         auth: Name of the Secret with users and hashes; None where none is asked for.
     """
     rewrites = route.controller == "ingressNginx" and not access.proxied
-    annotations = {**SKIP_AWAIT, **_tls_annotations(route.tls)}
+    annotations = {**SKIP_AWAIT, **tls_annotations(route.tls)}
     if route.controller == "ingressNginx":
-        annotations |= {"nginx.ingress.kubernetes.io/proxy-body-size": "0"}
+        annotations |= {f"{NGINX}/proxy-body-size": "0"}
     if rewrites:
         annotations |= {
-            "nginx.ingress.kubernetes.io/use-regex": "true",
-            "nginx.ingress.kubernetes.io/rewrite-target": "/$2",
+            f"{NGINX}/use-regex": "true",
+            f"{NGINX}/rewrite-target": "/$2",
         }
     extra: dict[str, Any] = {}
     if rewrites and auth is not None:
         extra = {
-            "nginx.ingress.kubernetes.io/auth-type": "basic",
-            "nginx.ingress.kubernetes.io/auth-secret": auth,
-            "nginx.ingress.kubernetes.io/auth-realm": access.realm,
+            f"{NGINX}/auth-type": "basic",
+            f"{NGINX}/auth-secret": auth,
+            f"{NGINX}/auth-realm": access.realm,
         }
     paths = [
-        {
-            # Regular expressions are refused under Prefix by current controllers (kubernetes/ingress-nginx#10200).
-            "path": f"{regular(node.path)}(/|$)(.*)" if rewrites else node.path,
-            "pathType": "ImplementationSpecific" if rewrites else "Prefix",
-            "backend": {"service": {"name": node.service, "port": {"name": node.port}}},
-        }
+        # Regular expressions are refused under Prefix by current controllers (kubernetes/ingress-nginx#10200).
+        ingress_path(f"{regular(node.path)}(/|$)(.*)", "ImplementationSpecific", node.service, node.port)
+        if rewrites
+        else ingress_path(node.path, "Prefix", node.service, node.port)
         for node in nodes
     ]
-    spec: dict[str, Any] = {"rules": [{"host": host, "http": {"paths": paths}} for host in route.hosts]}
-    if route.class_name is not None:
-        spec = {"ingressClassName": route.class_name, **spec}
-    if isinstance(route.tls, Tls):
-        spec["tls"] = [{"hosts": list(route.hosts), "secretName": route.tls.secret or f"{set_name}-tls"}]
+    spec = ingress_spec(route.hosts, paths, route.class_name, route.tls, f"{set_name}-tls")
     name = route.name if route.name is not None else set_name
-    return manifest(
-        "Ingress", "networking.k8s.io/v1", name, namespace, labels, {**annotations, **extra, **route.annotations}, spec=spec
-    )
+    return manifest("Ingress", INGRESS, name, namespace, labels, {**annotations, **extra, **route.annotations}, spec=spec)
+
+
+def ingress_spec(
+    hosts: Sequence[str],
+    paths: Sequence[Mapping[str, Any]],
+    class_name: str | Deferred | None,
+    tls: Tls | str | None,
+    certificate: str,
+) -> dict[str, Any]:
+    """What an Ingress does: the same paths on all hosts.
+
+    Args:
+        hosts: Its host names.
+        paths: Paths with their backends.
+        class_name: Its class; None for the cluster's default.
+        tls: Where its certificate comes from; a text for none.
+        certificate: Secret of the certificate, unless `tls` names one.
+    """
+    spec: dict[str, Any] = {"rules": [{"host": host, "http": {"paths": list(paths)}} for host in hosts]}
+    if class_name is not None:
+        spec = {"ingressClassName": class_name, **spec}
+    if isinstance(tls, Tls):
+        spec["tls"] = [{"hosts": list(hosts), "secretName": tls.secret or certificate}]
+    return spec
+
+
+def ingress_path(path: str, path_type: str, service: str, port: str) -> dict[str, Any]:
+    """A path of an Ingress, and the named port of the Service that it leads to."""
+    return {"path": path, "pathType": path_type, "backend": {"service": {"name": service, "port": {"name": port}}}}
 
 
 def regular(path: str) -> str:
@@ -109,7 +142,8 @@ def regular(path: str) -> str:
     return path.replace(".", r"\.")
 
 
-def _tls_annotations(tls: Tls | str) -> dict[str, Any]:
+def tls_annotations(tls: Tls | str | None) -> dict[str, Any]:
+    """Asks cert-manager for an Ingress's certificate, where an issuer is named."""
     if not isinstance(tls, Tls):
         return {}
     if tls.cluster_issuer is not None:
@@ -128,26 +162,30 @@ def http_route(
     rewrite: bool,
 ) -> Manifest:
     """The HTTPRoute of one node: a route has at most 16 rules, so the nodes do not share one."""
-    parents = [
-        {
-            "name": parent.name,
-            **({"namespace": parent.namespace} if parent.namespace is not None else {}),
-            **({"sectionName": parent.section_name} if parent.section_name is not None else {}),
-        }
-        for parent in route.parents
-    ]
     rule: dict[str, Any] = {"matches": [{"path": {"type": "PathPrefix", "value": node.path}}]}
     if rewrite:
         rule["filters"] = [
             {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}
         ]
     rule["backendRefs"] = [{"name": node.service, "port": port}]
-    spec: dict[str, Any] = {"parentRefs": parents, "rules": [rule]}
-    if route.hosts:
-        spec["hostnames"] = list(route.hosts)
-    return manifest(
-        "HTTPRoute", "gateway.networking.k8s.io/v1", name, namespace, labels, {**route.annotations, **SKIP_AWAIT}, spec=spec
-    )
+    spec = gateway_route_spec(route.parents, route.hosts, rule)
+    return manifest("HTTPRoute", GATEWAY, name, namespace, labels, {**route.annotations, **SKIP_AWAIT}, spec=spec)
+
+
+def gateway_route_spec(parents: Sequence[GatewayRef], hosts: Sequence[str], rule: Mapping[str, Any]) -> dict[str, Any]:
+    """What an HTTPRoute or GRPCRoute with one rule does; without hosts it takes those of its Gateways."""
+    references = [
+        {
+            "name": parent.name,
+            **({"namespace": parent.namespace} if parent.namespace is not None else {}),
+            **({"sectionName": parent.section_name} if parent.section_name is not None else {}),
+        }
+        for parent in parents
+    ]
+    spec: dict[str, Any] = {"parentRefs": references, "rules": [dict(rule)]}
+    if hosts:
+        spec["hostnames"] = list(hosts)
+    return spec
 
 
 def auth_secret(name: str, namespace: str | Deferred, labels: Mapping[str, str], set_name: str, user: str) -> Manifest:

@@ -8,15 +8,19 @@ from pydantic import Field
 
 from nodestead.config.base import ConfigError, Deferred, Model, Problem
 from nodestead.config.exposure import HostPortExposure
+from nodestead.config.p2p import HostPortP2p
 from nodestead.config.scalars import DnsLabel
 from nodestead.config.stack import Cluster, Namespace
 from nodestead.kubernetes.metadata import KEPT, manifest
 from nodestead.kubernetes.objects import Manifest, Plan, identity
+from nodestead.plans import blockchain_rules, storage_rules
+from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
+from nodestead.plans.blockchain_node_set import peer_stand_ins, plan_blockchain_node_set
+from nodestead.plans.blockchain_parts import PeerSet, PeerStack
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.plans.storage_node_group import plan_storage_node_group
-from nodestead.plans.storage_rules import exclusive_things, name_problems, taken_ports
 
-__all__ = ["StackConfig", "StackPlan", "namespace_manifest", "plan_stack"]
+__all__ = ["StackConfig", "StackPlan", "namespace_manifest", "neighbours_of", "plan_stack"]
 
 
 class StackConfig(Model):
@@ -28,44 +32,93 @@ class StackConfig(Model):
         default_factory=dict, description="Groups of storage nodes by name."
     )
 
+    blockchain_node_sets: dict[DnsLabel, BlockchainNodeSetArgs] = Field(
+        default_factory=dict, description="Sets of blockchain nodes by name."
+    )
+
     def problems(self) -> Iterator[Problem]:
         """The rules between the sets of a stack."""
         for name, group in self.storage_node_groups.items():
-            for problem in name_problems(name, group):
+            for problem in storage_rules.name_problems(name, group):
                 yield Problem(["storageNodeGroups", name, *problem.path], problem.message)
-            if (
-                isinstance(group.exposure, HostPortExposure)
-                and self.namespace.create
-                and self.namespace.pod_security != "privileged"
-            ):
-                yield Problem(
-                    ["namespace", "podSecurity"],
-                    f"{self.namespace.pod_security} refuses the host ports of storageNodeGroups.{name}; set privileged,"
-                    " or expose by nodePort or loadBalancer",
-                )
+            if isinstance(group.exposure, HostPortExposure):
+                yield from self._host_port_problems(f"storageNodeGroups.{name}")
+        for name, one in self.blockchain_node_sets.items():
+            for problem in blockchain_rules.name_problems(name, one):
+                yield Problem(["blockchainNodeSets", name, *problem.path], problem.message)
+            if isinstance(one.exposure, HostPortP2p):
+                yield from self._host_port_problems(f"blockchainNodeSets.{name}")
+        yield from self._name_clashes()
         yield from self._port_clashes()
         yield from self._shared_things()
+        yield from self._peer_problems()
+        yield from self._shared_keys()
+
+    def _host_port_problems(self, where: str) -> Iterator[Problem]:
+        if self.namespace.create and self.namespace.pod_security != "privileged":
+            yield Problem(
+                ["namespace", "podSecurity"],
+                f"{self.namespace.pod_security} refuses the host ports of {where}; set privileged,"
+                " or expose by nodePort or loadBalancer",
+            )
+
+    def _name_clashes(self) -> Iterator[Problem]:
+        for name in self.blockchain_node_sets:
+            if name in self.storage_node_groups:
+                yield Problem(
+                    ["blockchainNodeSets", name], f"{name} is the name of a set under storageNodeGroups too; rename one of them"
+                )
+
+    def _taken_ports(self) -> Iterator[tuple[tuple[str, str], tuple[str, int, str, str]]]:
+        """The ports of hosts that each set takes, with the key and the name of the set."""
+        for name, group in self.storage_node_groups.items():
+            for taken in storage_rules.taken_ports(group):
+                yield ("storageNodeGroups", name), taken
+        for name, one in self.blockchain_node_sets.items():
+            for taken in blockchain_rules.taken_ports(one):
+                yield ("blockchainNodeSets", name), taken
 
     def _port_clashes(self) -> Iterator[Problem]:
-        owners: dict[tuple[str, int], tuple[str, str]] = {}
-        told: set[tuple[str, str]] = set()
-        for name, group in self.storage_node_groups.items():
-            for protocol, port, node, field in taken_ports(group):
-                other, other_node = owners.setdefault((protocol, port), (name, node))
-                if other == name or (other, name) in told:
+        owners: dict[tuple[str, int], tuple[tuple[str, str], str]] = {}
+        told: set[tuple[tuple[str, str], tuple[str, str]]] = set()
+        for owner, (protocol, port, node, field) in self._taken_ports():
+            other, other_node = owners.setdefault((protocol, port), (owner, node))
+            if other == owner or (other, owner) in told:
+                continue
+            told.add((other, owner))
+            yield Problem(
+                [*owner, "exposure", field],
+                f"{protocol} port {port} of node {node} is that of node {other_node} of {'.'.join(other)}; ports are"
+                " the whole cluster's, move one of the ranges",
+            )
+
+    def _peer_problems(self) -> Iterator[Problem]:
+        for name, one in self.blockchain_node_sets.items():
+            for index, source in enumerate(one.peers_from):
+                if not isinstance(source, PeerSet) or isinstance(source, PeerStack) or source.set in self.blockchain_node_sets:
                     continue
-                told.add((other, name))
                 yield Problem(
-                    ["storageNodeGroups", name, "exposure", field],
-                    f"{protocol} port {port} of node {node} is that of node {other_node} of storageNodeGroups.{other}; ports are"
-                    " the whole cluster's, move one of the ranges",
+                    ["blockchainNodeSets", name, "peersFrom", index, "set"],
+                    f"there is no set {source.set} under blockchainNodeSets; name one of them, or give stack too",
                 )
+
+    def _shared_keys(self) -> Iterator[Problem]:
+        owners: dict[str, str] = {}
+        for name, one in self.blockchain_node_sets.items():
+            for holder, what, ordinal in blockchain_rules.exclusive_keys(one):
+                other = owners.setdefault(holder, name)
+                if other != name:
+                    yield Problem(
+                        ["blockchainNodeSets", name, "signer"],
+                        f"{what}, of node {ordinal}, is that of blockchainNodeSets.{other} too: two nodes would sign with one"
+                        " key, and be slashed for it; give each its own",
+                    )
 
     def _shared_things(self) -> Iterator[Problem]:
         owners: dict[tuple[object, ...], str] = {}
         told: set[tuple[str, tuple[str, ...]]] = set()
         for name, group in self.storage_node_groups.items():
-            for thing, path, rule, remedy in exclusive_things(group, name):
+            for thing, path, rule, remedy in storage_rules.exclusive_things(group, name):
                 other = owners.setdefault(thing, name)
                 if other != name and (name, path) not in told:
                     told.add((name, path))
@@ -98,11 +151,27 @@ def plan_stack(config: StackConfig, namespace: str | Deferred | None = None) -> 
     """
     where = config.namespace.name if namespace is None else namespace
     shared = [namespace_manifest(config.namespace)] if config.namespace.create else []
-    plan = StackPlan(shared, [plan_storage_node_group(name, args, where) for name, args in config.storage_node_groups.items()])
+    chains = config.blockchain_node_sets
+    neighbours = neighbours_of(config, where)
+    sets = [plan_storage_node_group(name, args, where) for name, args in config.storage_node_groups.items()]
+    sets += [plan_blockchain_node_set(name, args, where, neighbours) for name, args in chains.items()]
+    plan = StackPlan(shared, sets)
     # Users name some of the shared objects; names of nodes can only meet where one set's name begins with the other's.
-    close = any(other.startswith(f"{name}-") for name in config.storage_node_groups for other in config.storage_node_groups)
+    called = [*config.storage_node_groups, *chains]
+    close = any(other.startswith(f"{name}-") for name in called for other in called)
     _refuse_doubles(plan.manifests() if close else (one for each in plan.sets for one in each.shared))
     return plan
+
+
+def neighbours_of(config: StackConfig, namespace: str | Deferred) -> dict[str, list[str]]:
+    """What stands in a rendering for the peers of each set that another one has as peers."""
+    named = {
+        source.set
+        for one in config.blockchain_node_sets.values()
+        for source in one.peers_from
+        if isinstance(source, PeerSet) and not isinstance(source, PeerStack)
+    }
+    return {name: peer_stand_ins(name, config.blockchain_node_sets[name], namespace) for name in sorted(named)}
 
 
 def namespace_manifest(namespace: Namespace) -> Manifest:
@@ -119,4 +188,4 @@ def _refuse_doubles(manifests: Iterable[Manifest]) -> None:
     known = (one for one in manifests if isinstance(one["metadata"]["name"], str))
     doubles = [key for key, count in Counter(map(identity, known)).items() if count > 1]
     if doubles:
-        raise ConfigError([f"storageNodeGroups: two sets make {kind} {name}; rename one of them" for _, kind, _, name in doubles])
+        raise ConfigError([f"the stack: two sets make {kind} {name}; rename one of them" for _, kind, _, name in doubles])

@@ -14,9 +14,10 @@ from nodestead.kubernetes import names
 from nodestead.kubernetes.metadata import checksum, recommended_labels
 from nodestead.kubernetes.patches import Patches
 from nodestead.kubernetes.route import PROXY_PORT_NAME, RoutedNode, proxy_config, regular, route_path
+from nodestead.plans.agents import agent_script
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.plans.storage_parts import GivenSprs, NamedNetwork
-from nodestead.plans.storage_pod import AGENTS, DATA_DIR, KEY_FILE, agent_script
+from nodestead.plans.storage_pod import AGENTS, DATA_DIR, KEY_FILE
 from nodestead.plans.storage_rules import quota_bytes
 from nodestead.software.codex import CodexFamily, codex_spec
 from nodestead.software.custom import custom_spec

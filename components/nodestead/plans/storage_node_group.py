@@ -47,16 +47,7 @@ def plan_storage_node_group(name: str, args: StorageNodeGroupArgs, namespace: st
     if group.patches:
         for _ in plan.manifests():
             pass
-        unused = [
-            f"storageNodeGroups.{name}.patches.{kind}.{target}: matches no object; `nodestead render` shows kinds and names"
-            for kind, target in group.patches.unused
-        ]
-        refused = [
-            f"storageNodeGroups.{name}.patches.{kind}.{target}.{field}: may not be patched; {reason}"
-            for kind, target, field, reason in group.patches.refused
-        ]
-        if unused or refused:
-            raise ConfigError(unused + refused)
+        group.patches.refuse_leftovers(f"storageNodeGroups.{name}")
     return plan
 
 
@@ -178,10 +169,10 @@ def _open_ports(group: Group) -> OpenPorts:
     return OpenPorts(
         peers_tcp=sorted({tcp for tcp, _ in pairs}),
         peers_udp=sorted({udp for _, udp in pairs}) if group.bootstrap_spec.has_udp else (),
-        api=args.ports.api,
-        metrics=args.ports.metrics,
+        api=[args.ports.api],
+        metrics=[args.ports.metrics],
         metrics_namespaces=args.monitoring.from_ if args.monitoring is not None and args.monitoring.enabled else (),
-        routed=routed,
+        routed=[] if routed is None else [routed],
         route_namespace=None if args.api is None else _controller_namespace(args.api),
     )
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 from nodestead.config.base import Deferred
@@ -27,7 +26,6 @@ __all__ = [
     "DATA_DIR",
     "KEY_FILE",
     "NodeFacts",
-    "agent_script",
     "asks_api_server",
     "node_containers",
     "served_address",
@@ -46,11 +44,6 @@ _ARGS_FILE = f"{_RUN}/args"
 _TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - where every client looks for it
 AGENTS = ("prepare.sh", "start.sh", "availability.sh")
 _SMALL: dict[str, Any] = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
-
-
-def agent_script(name: str) -> str:
-    """The text of a script that runs inside the cluster."""
-    return resources.files("nodestead.agents").joinpath(name).read_text()
 
 
 @dataclass(frozen=True, slots=True)

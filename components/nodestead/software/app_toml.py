@@ -108,7 +108,7 @@ class AppConfig(Model):
         default=None,
         ge=0,
         le=2**53,
-        description="Stop after this block. A node that is started again goes on by one block; versions of the set hold it.",
+        description="Stop after this block; a node that is started again stays there.",
     )
     halt_time: int | None = Field(default=None, ge=0, le=2**40, description="Stop at the first block after this Unix time.")
     inter_block_cache: bool | None = None

@@ -77,12 +77,10 @@ class ChainSpec:
         image: Default image, repository and tag; None where there is none.
         init: Arguments that make default files, the program first; {defaults} stands for the folder.
         start: Arguments that run the node, the program first.
-        halt_flag: The flag that stops it at a height, or None.
         files: Values for config.toml (config), app.toml (app) and client.toml (client), by section; leaves may be known only at
             deploy time.
         has_app: Whether it has an app.toml, and with it REST and gRPC.
         serves: What of these is switched on.
-        has_halt: Whether it can be told to stop at a height.
         unchangeable: Settings that may not change under kept data.
         env: Plain environment, of the init containers too.
         secret_env: Environment from entries of Secrets, of the node only.
@@ -94,10 +92,8 @@ class ChainSpec:
     image: tuple[str, str | None] | None
     init: tuple[str, ...]
     start: tuple[str, ...]
-    halt_flag: str | None
     files: dict[str, dict[str, Any]]
     has_app: bool
-    has_halt: bool
     unchangeable: dict[str, Any]
     env: dict[str, str]
     serves: frozenset[Serving] = frozenset()

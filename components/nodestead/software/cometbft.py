@@ -120,10 +120,8 @@ def cometbft_spec(software: CometbftChain, role: ChainRole) -> ChainSpec:
         image=_IMAGE,
         init=(software.binary, "init", "--home", "{defaults}"),
         start=(software.binary, "start", "--home", role.home, f"--proxy_app={software.proxy_app}", *software.start_args),
-        halt_flag=None,
         files={"config": merged(values, software.overrides.config), "app": {}, "client": {}},
         has_app=False,
-        has_halt=False,
         # Another built-in application knows nothing of the blocks; one of yours may move to another address.
         unchangeable={
             "chainId": software.chain_id,
