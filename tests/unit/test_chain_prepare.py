@@ -744,3 +744,29 @@ def test_a_second_run_changes_nothing(pod: Pod, web: Web) -> None:
     before = {path: path.read_bytes() for path in pod.home.rglob("*") if path.is_file()}
     pod.prepare()
     assert {path: path.read_bytes() for path in pod.home.rglob("*") if path.is_file()} == before
+
+
+def test_the_services_of_peers_are_waited_for_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import chain_network
+
+    asked: list[str] = []
+
+    def resolves(host: str) -> bool:
+        asked.append(host)
+        return host == "hub-1-p2p" or asked.count(host) > 2
+
+    monkeypatch.setattr(chain_network, "_resolves", resolves)
+    monkeypatch.setattr(chain_network.time, "sleep", lambda _: None)
+    peers = f"{'a' * 40}@hub-1-p2p:26656,{'b' * 40}@sentries-0-p2p.hub:26656,{'c' * 40}@seed.example.org:26656"
+    chain_network.wait_for_services(peers)
+    assert asked == ["hub-1-p2p", "sentries-0-p2p.hub", "sentries-0-p2p.hub", "sentries-0-p2p.hub"]
+    assert capsys.readouterr().out == "nodestead: waiting for the Services of peers: sentries-0-p2p.hub\n"
+
+
+def test_a_service_that_never_comes_holds_the_node_back_for_a_while_only(capsys: pytest.CaptureFixture[str]) -> None:
+    import chain_network
+
+    chain_network.wait_for_services(f"{'a' * 40}@nowhere-0-p2p.invalid:26656", seconds=0)
+    assert "no such Service: nowhere-0-p2p.invalid; starting without these peers" in capsys.readouterr().out

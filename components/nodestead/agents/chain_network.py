@@ -3,6 +3,8 @@
 import ipaddress
 import os
 import re
+import socket
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,9 +12,41 @@ from urllib.parse import quote
 from chain_fetch import fetch_json, fetch_text, shown
 from chain_files import StepError, say
 
-__all__ = ["external_address", "trusted_block"]
+__all__ = ["external_address", "trusted_block", "wait_for_services"]
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def wait_for_services(peers: str, seconds: float = 30) -> None:
+    """Waits until the Services of peers are there, for a while.
+
+    CometBFT resolves the names of its persistent peers once, when it starts, and never again dials one that did not resolve
+    then. The program makes Services first; whoever applies rendered manifests may not.
+
+    Args:
+        peers: `persistent_peers` of config.toml; of its hosts those count that are named like Services of nodes (`hub-0-p2p`).
+        seconds: How long to wait; after that the node starts without them, and the log says so.
+    """
+    hosts = {entry.rpartition("@")[2].rpartition(":")[0] for entry in peers.split(",")}
+    missing = sorted(host for host in hosts if host.partition(".")[0].endswith("-p2p"))
+    deadline, said = time.monotonic() + seconds, False
+    while missing := [host for host in missing if not _resolves(host)]:
+        if time.monotonic() > deadline:
+            say(
+                f"no such Service: {', '.join(missing)}; starting without these peers, which are not dialled until the next start"
+            )
+            return
+        if not said:
+            say(f"waiting for the Services of peers: {', '.join(missing)}")
+        said = True
+        time.sleep(1)
+
+
+def _resolves(host: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, None))
+    except OSError:
+        return False
 
 
 def trusted_block(sync: dict[str, Any], chain_id: str | None, seconds: int = 60) -> tuple[int, str]:

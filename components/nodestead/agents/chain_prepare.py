@@ -28,7 +28,7 @@ from chain_archive import SIGN_STATE, begin_moves, finish_moves, unpack
 from chain_fetch import Download, save, shown
 from chain_files import StepError, have_databases, remove, run_script, say, write_whole
 from chain_genesis import chain_id_of, document, patched
-from chain_network import external_address, trusted_block
+from chain_network import external_address, trusted_block, wait_for_services
 
 _FRESH_SIGN_STATE = b'{\n  "height": "0",\n  "round": 0,\n  "step": 0\n}\n'
 _OWN_FILES = {
@@ -82,6 +82,7 @@ class _Preparation:
         if (address := external_address(self.node["address"])) is not None:
             laid_over["p2p"] = {"external_address": address}
         self.write_config(laid_over)
+        wait_for_services(self.node["files"]["config"].get("p2p", {}).get("persistent_peers", ""))
         remove(self.scratch)
 
     def clean(self) -> None:
