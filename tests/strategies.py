@@ -308,26 +308,33 @@ def monitoring() -> st.SearchStrategy[Config]:
     return merged(fields, st.sampled_from([{}, {"from": []}, {"from": ["monitoring", "mimir"]}]))
 
 
-def extras() -> st.SearchStrategy[Config]:
-    """What goes with every software, exposure and layout."""
-    account = merged(
+def accounts() -> st.SearchStrategy[Config]:
+    """The account of the pods."""
+    return merged(
         st.sampled_from([{}, {"name": "given"}, {"create": False, "name": "given"}, {"create": False, "name": LATER}]),
         optional(annotations=ANNOTATIONS, rules=RULES, clusterRules=RULES, automountToken=st.booleans()),
     )
+
+
+def sources() -> st.SearchStrategy[list[Any]]:
+    """Who may come, as a NetworkPolicy names them."""
+    known = [{"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.0/28"]}}, {"podSelector": {}}]
+    return st.lists(st.sampled_from(known), max_size=2)
+
+
+def extras() -> st.SearchStrategy[Config]:
+    """What goes with every software, exposure and layout."""
     percentages = st.sampled_from([1, 3, "1%", "34%", "100%"])
-    sources = st.lists(
-        st.sampled_from([{"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.0/28"]}}, {"podSelector": {}}]), max_size=2
-    )
     return optional(
         prettifyServices=st.booleans(),
         image=IMAGES,
         ports=optional(api=st.just(8888), metrics=st.just(9999)),
         container=containers(),
         pod=pods(),
-        serviceAccount=account,
+        serviceAccount=accounts(),
         rollout=optional(maxUnavailable=percentages, timeout=st.sampled_from(["30s", "2h"])),
         disruption=optional(enabled=st.booleans(), maxUnavailable=percentages),
-        networkPolicy=optional(enabled=st.booleans(), apiFrom=sources, metricsFrom=sources),
+        networkPolicy=optional(enabled=st.booleans(), apiFrom=sources(), metricsFrom=sources()),
         monitoring=monitoring(),
         labels=LABELS,
         patches=st.sampled_from(

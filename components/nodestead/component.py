@@ -119,6 +119,7 @@ class NodeSet(pulumi.ComponentResource):
     outputs: dict[str, pulumi.Output[Any]]
     seed: pulumi_random.RandomPassword | None
     api_password: pulumi.Output[str] | None
+    _taken: pulumi.ErrorHook | None
 
     def __init__(
         self,
@@ -147,7 +148,9 @@ class NodeSet(pulumi.ComponentResource):
         self._derived: dict[PublicOf, pulumi.Output[Any]] = {}
         self._stacks: dict[str, pulumi.StackReference] = {}
         self._make_secrets(name)
-        self._restoring = _restoring_hook(f"{_hook_prefix(token, name, opts)}::key") if self._seed is not None else None
+        prefix = _hook_prefix(token, name, opts)
+        self._restoring = _restoring_hook(f"{prefix}::key") if self._seed is not None else None
+        self._taken_name, self._taken = f"{prefix}::taken", None
         self.resources = {}
         self.stateful_sets, self.services, self.secrets = {}, {}, {}
         nodes = list(plan.nodes())
@@ -198,12 +201,15 @@ class NodeSet(pulumi.ComponentResource):
             self._peer_book.publish(self._plan.name, peers)
 
     def _register_node(self, node: NodePlan, common: Sequence[pulumi.Resource], gate: _Dependencies) -> StatefulSet:
-        """Registers a node and returns its workload."""
+        """Registers a node, with what comes after it, and returns its workload."""
         *before, workload = node.manifests
         own = [self._before_workloads(manifest, gate) for manifest in before]
         limit = f"{self._plan.timeout_seconds}s"
         timeouts = pulumi.CustomTimeouts(create=limit, update=limit)
-        return cast("StatefulSet", self._register(workload, [*own, *common, *gate], timeouts, node))
+        registered = self._register(workload, [*own, *common, *gate], timeouts, node)
+        for manifest in node.after:
+            self._register(manifest, [*common, registered])
+        return cast("StatefulSet", registered)
 
     def _before_workloads(self, manifest: Manifest, gate: _Dependencies = ()) -> pulumi.Resource:
         """Registers what a pod finds when it starts.
@@ -236,6 +242,9 @@ class NodeSet(pulumi.ComponentResource):
             opts.delete_before_replace = True
         if self._restoring is not None and manifest["kind"] == "Secret" and manifest.get("immutable"):
             opts.hooks = pulumi.ResourceHookBinding(on_error=[self._restoring])
+        if manifest["kind"] == "ConfigMap" and manifest.get("immutable"):
+            self._taken = self._taken or _taken_hook(self._taken_name)
+            opts.hooks = pulumi.ResourceHookBinding(on_error=[self._taken])
         resource = register(name, self._resolved(manifest), opts)
         self.resources[object_key(manifest, set_name=set_name, namespace=namespace)] = resource
         by_name = {"StatefulSet": self.stateful_sets, "Service": self.services, "Secret": self.secrets}.get(manifest["kind"])
@@ -303,7 +312,7 @@ class NodeSet(pulumi.ComponentResource):
 
         def pick(sets: dict[str, list[str]] | None) -> list[str]:
             if not isinstance(sets, dict) or ref.set_name not in sets:
-                raise ValueError(
+                raise pulumi.RunError(
                     f"peersFrom: stack {ref.stack} has no {key} of a set {ref.set_name} in its outputs; update that stack first"
                 )
             return list(sets[ref.set_name])
@@ -363,6 +372,22 @@ def _restoring_hook(hook_name: str) -> pulumi.ErrorHook:
             pulumi.log.error(
                 f"{args.name}: the living key is of another seed than this state has, and stays as it is; restore the seed from"
                 " its backup with keys.seed"
+            )
+        return False
+
+    return pulumi.ErrorHook(hook_name, explain)
+
+
+def _taken_hook(hook_name: str) -> pulumi.ErrorHook:
+    """Tells what it means that the guard of an exclusive key is there already; the provider would tell how to adopt it."""
+
+    def explain(args: pulumi.ErrorHookArgs) -> bool:
+        if any(text in error for error in args.errors for text in ("already exists", "field is immutable")):
+            guard = args.new_inputs or {}
+            what, name = guard["data"]["key"], guard["metadata"]["name"]
+            pulumi.log.error(
+                f"{args.name}: {what} is held already, by the node that ConfigMap {name} names;"
+                " take it from that node's set first: two nodes would sign with one key, and be slashed for it"
             )
         return False
 

@@ -84,8 +84,9 @@ class Recording:
 class KubernetesMocks(pulumi.runtime.Mocks):
     """Answers as the random and kubernetes providers do: echoes inputs and fills in what they compute."""
 
-    def __init__(self, *, load_balancers: bool = True) -> None:
+    def __init__(self, *, load_balancers: bool = True, stacks: Mapping[str, Any] | None = None) -> None:
         self._load_balancers = load_balancers
+        self._stacks = stacks or {}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         state = dict(cast("dict[str, Any]", args.inputs))
@@ -94,6 +95,8 @@ class KubernetesMocks(pulumi.runtime.Mocks):
             state |= {"result": SEED} if is_seed else {"result": PASSWORD, "bcryptHash": PASSWORD_HASH}
         elif self._load_balancers and state.get("kind") == "Service" and state["spec"].get("type") == "LoadBalancer":
             state |= {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}}
+        elif args.typ == "pulumi:pulumi:StackReference":
+            state |= {"outputs": self._stacks[state["name"]]}
         return f"{args.name}-id", state
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
@@ -171,6 +174,7 @@ def run(
     failing: Collection[str] = (),
     slow: Collection[str] = (),
     load_balancers: bool = True,
+    stacks: Mapping[str, Any] | None = None,
     recording: Recording | None = None,
 ) -> Recording:
     """Runs a program under mocks in a fresh runtime, so that each run stands alone.
@@ -183,9 +187,10 @@ def run(
         failing: Pulumi names of resources that fail, as under --continue-on-error.
         slow: Pulumi names of resources that take a while.
         load_balancers: Whether load balancers get their address.
+        stacks: The outputs of other stacks by name.
         recording: Filled also where the program raises.
     """
-    monitor = _Monitor(KubernetesMocks(load_balancers=load_balancers), failing, slow)
+    monitor = _Monitor(KubernetesMocks(load_balancers=load_balancers, stacks=stacks), failing, slow)
     monitor.recording = recording or monitor.recording
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in (config or {}).items()}
 

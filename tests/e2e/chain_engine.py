@@ -21,11 +21,11 @@ __all__ = [
     "longest_pause",
     "moving",
     "peer_ids",
-    "pod_logs",
     "quick_set",
     "secret_spellings",
     "seed_text",
     "signs_with",
+    "where_told",
 ]
 
 # Every second instead of every five or ten; else they are the library's.
@@ -106,12 +106,6 @@ def longest_pause(namespace: str, node: str, first: int, last: int) -> float:
     return max((times[number + 1] - times[number]).total_seconds() for number in range(first, last))
 
 
-def pod_logs(namespace: str) -> str:
-    """What all containers of all pods wrote."""
-    pods = kubectl("get", "pods", "--namespace", namespace, "--output", "name").split()
-    return "".join(kubectl("logs", pod, "--namespace", namespace, "--all-containers", check=False) for pod in pods)
-
-
 # --- secrets ---
 
 
@@ -134,3 +128,28 @@ def secret_spellings(seed: str, ordinals: Iterable[int]) -> set[str]:
     return (
         texts | {one.hex() for one in raw} | {one.hex().upper() for one in raw} | {base64.b64encode(one).decode() for one in raw}
     )
+
+
+def where_told(stack: Stack, namespace: str, secrets: Iterable[str], sign: str) -> list[str]:
+    """Where one of the secrets stands in clear: what the CLI says, the state, the pods' logs, objects that are no Secrets.
+
+    Args:
+        stack: The stack, brought up.
+        namespace: Its namespace.
+        secrets: What must be nowhere.
+        sign: What must stand in each of these places, as a proof that they are searched.
+    """
+    for command in ("preview --diff", "stack output --json", "stack export", "stack", "config"):
+        stack.run(*command.split())
+    pods = kubectl("get", "pods", "--namespace", namespace, "--output", "name").split()
+    kinds = "statefulsets,services,configmaps,pods,events,controllerrevisions"
+    places = {
+        "the CLI": stack.said,
+        "the state": stack.state_text(),
+        "the pods": "".join(kubectl("logs", pod, "--namespace", namespace, "--all-containers") for pod in pods),
+        "objects": kubectl("get", kinds, "--namespace", namespace, "--output", "json"),
+    }
+    unread = [place for place, text in places.items() if sign not in text]
+    if unread:
+        raise AssertionError(f"nothing is told by {', '.join(unread)}")
+    return [place for place, text in places.items() if any(secret in text for secret in secrets)]

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ __all__ = [
     "apply_sets",
     "block_hash",
     "chain_set",
+    "committed",
     "fetched",
     "height",
     "height_at_rest",
@@ -81,8 +83,15 @@ def planned(namespace: str, **sets: Mapping[str, Any]) -> StackPlan:
     return plan_stack(parse(StackConfig, config))
 
 
-def apply_sets(plan: StackPlan, *, wait: bool = True, seconds: float = 120) -> list[Manifest]:
-    """Brings a stack of sets to the cluster, set by set and wave by wave."""
+def apply_sets(plan: StackPlan, *, wait: bool = True, seconds: float = 120, besides: Collection[str] = ()) -> list[Manifest]:
+    """Brings a stack of sets to the cluster, set by set and wave by wave.
+
+    Args:
+        plan: The stack.
+        wait: False applies all waves at once.
+        seconds: How long the nodes of one wave may take.
+        besides: Sets that are there already.
+    """
     apply(plan.shared)
     applied: list[Manifest] = []
     peers: dict[str, Any] = {}
@@ -90,6 +99,8 @@ def apply_sets(plan: StackPlan, *, wait: bool = True, seconds: float = 120) -> l
         base = partial(answer_from, str(one.namespace), seed_of(one.name), "")
         peers[one.name] = one.peers.make(*(base(ref) for ref in one.peers.refs)) if hasattr(one.peers, "make") else one.peers
     for one in plan.sets:
+        if one.name in besides:
+            continue
         base = partial(answer_from, str(one.namespace), seed_of(one.name), "")
 
         def answer(ref: Ref, base: Any = base) -> Any:
@@ -168,8 +179,19 @@ def read_file(namespace: str, node: str, path: str) -> str:
 
 
 def log(namespace: str, node: str, container: str, *options: str) -> str:
-    """What a container of a node's pod wrote; an error's text where there is none."""
-    return kubectl("logs", f"{node}-0", "--namespace", namespace, "--container", container, *options, check=False)
+    """What a container of a node's pod wrote, without its colours; an error's text where there is none."""
+    text = kubectl("logs", f"{node}-0", "--namespace", namespace, "--container", container, *options, check=False)
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def committed(namespace: str, node: str, container: str = "node", *options: str) -> list[int]:
+    """The blocks that a node's application has committed, as the log of the Cosmos SDK has them.
+
+    What CometBFT says of committed blocks is no witness: it replays the last one for an application that has it already.
+    """
+    texts = re.findall(r" commit synced commit=([0-9A-F]+)", log(namespace, node, container, *options))
+    # CommitID{[its hash]:its height in hexadecimal digits}
+    return [int(bytes.fromhex(text).decode().rstrip("}").rpartition(":")[2], 16) for text in texts]
 
 
 def ready_nodes(namespace: str, service: str) -> set[str]:

@@ -163,6 +163,10 @@ def apply_in_waves(
                 applied += ready
         if wait:
             wait_ready(namespace, wave, seconds)
+        extra = [resolved(one, answer) for name in wave for one in nodes[name].after]
+        if extra:
+            apply(extra)
+            applied += extra
     return applied
 
 

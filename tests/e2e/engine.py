@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -91,21 +91,24 @@ class Stack:
 
     Attributes:
         folder: The copy.
+        state: The folder that is the backend.
         said: Everything that the CLI said so far, but for what `private` ran.
     """
 
-    def __init__(self, folder: Path, program: str | None = None, name: str = "e2e") -> None:
+    def __init__(self, folder: Path, program: str | None = None, name: str = "e2e", state: Path | None = None) -> None:
         """Makes the copy and the stack.
 
         Args:
             folder: A folder that is not there yet.
             program: Text of the program; by default the project's own.
             name: Name of the stack, and of its file.
+            state: The backend of another stack, which has to have another name; by default one of its own.
         """
         self.folder, self.name, self.said = folder, name, ""
         self.file = folder / "stacks" / f"Pulumi.{name}.yaml"
         self.file.parent.mkdir(parents=True)
-        (folder / "state").mkdir()
+        self.state = state or folder / "state"
+        self.state.mkdir(exist_ok=True)
         shutil.copy(PROJECT / "Pulumi.yaml", folder)
         (folder / "__main__.py").write_text(program or (PROJECT / "__main__.py").read_text())
         (folder / ".venv").symlink_to(sys.prefix)
@@ -197,7 +200,7 @@ class Stack:
 
     def state_text(self) -> str:
         """All that lies in the folder of the state: checkpoint, backups, history."""
-        return "\n".join(path.read_text() for path in sorted((self.folder / "state").rglob("*")) if path.is_file())
+        return "\n".join(path.read_text() for path in sorted(self.state.rglob("*")) if path.is_file())
 
     def _command(self, args: Iterable[str]) -> list[str]:
         return ["pulumi", "--non-interactive", "--color=never", *args, "--stack", self.name]
@@ -206,7 +209,7 @@ class Stack:
         return {
             **os.environ,
             # Without the files beside each file that hold its attributes: a kill leaves one empty, and the stack unreadable.
-            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}?metadata=skip",
+            "PULUMI_BACKEND_URL": f"file://{self.state}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             **(more or {}),
@@ -230,16 +233,21 @@ class Stack:
 
 
 NewStack = Callable[..., Stack]
-"""What the fixture `new_stack` gives: makes a stack of the program and the name that are given, by default of the project's."""
+"""What the fixture `new_stack` gives: makes a stack of the program, name and state that are given, by default the project's."""
 
 
 class PodWatch:
     """Which nodes of a group were down, in the order of the API server's events: no moment between them is missed.
 
     A node is down while its pod is missing, about to go or not ready; one that never had a pod is not.
+
+    Attributes:
+        together: Every set of nodes that had pods at one time, ready or not.
     """
 
     def __init__(self) -> None:
+        self.together: list[set[str]] = []
+        self._there: set[str] = set()
         self._up: dict[str, bool] = {}
         self._changes: list[tuple[str, bool]] = []
 
@@ -249,6 +257,10 @@ class PodWatch:
         is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ()))
         is_up = event["type"] != "DELETED" and "deletionTimestamp" not in metadata and is_ready
         node = metadata["labels"]["nodestead.io/node"]
+        there = self._there - {node} if event["type"] == "DELETED" else self._there | {node}
+        if there != self._there:
+            self._there = there
+            self.together.append(there)
         if self._up.get(node) != is_up:
             self._up[node] = is_up
             self._changes.append((node, is_up))
@@ -274,9 +286,10 @@ class PodWatch:
 
 
 @contextmanager
-def watching(namespace: str, group: str) -> Iterator[PodWatch]:
-    """Watches the pods of a group as long as the block runs; the namespace need not be there yet."""
-    command = ["kubectl", "get", "pods", "--namespace", namespace, "--selector", f"app.kubernetes.io/instance={group}"]
+def watching(namespace: str, *groups: str) -> Generator[PodWatch]:
+    """Watches the pods of some groups as long as the block runs; the namespace need not be there yet."""
+    selector = f"app.kubernetes.io/instance in ({','.join(groups)})"
+    command = ["kubectl", "get", "pods", "--namespace", namespace, "--selector", selector]
     command += ["--watch", "--output-watch-events", "--output", "json"]
     seen = PodWatch()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -11,7 +11,7 @@ from storage_groups import ask, debug_info, group, market, send
 
 from nodestead import rollout_waves
 
-pytestmark = [pytest.mark.engine, pytest.mark.cluster]
+pytestmark = [pytest.mark.engine, pytest.mark.cluster, pytest.mark.usefixtures("storage_image")]
 
 DATA = "/api/codex/v1/data"
 # The file backend locks a stack for one command at a time, and a killed command leaves its lock.

@@ -14,7 +14,7 @@ from storage_groups import ask, debug_info, market, send
 
 from nodestead.keys import ethereum_address, ethereum_key
 
-pytestmark = [pytest.mark.engine, pytest.mark.cluster]
+pytestmark = [pytest.mark.engine, pytest.mark.cluster, pytest.mark.usefixtures("storage_image")]
 
 DATA = "/api/codex/v1/data"
 PROVIDER_URL = "http://rpc.example.org/v3/6a1c5d0e9b7f48c2"

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from chain_sets import config as chain_config
+from chains import config as chain_config
 
 from nodestead.config.base import ConfigError, parse
 from nodestead.kubernetes.objects import identity
@@ -290,8 +290,8 @@ def test_sets_whose_ports_lie_apart_pass(sets: dict[str, Any]) -> None:
 def test_host_ports_of_a_set_are_refused_where_pod_security_refuses_them(level: str) -> None:
     assert chain_problems({"a": public("hostPort")}, namespace={"name": "chain", "podSecurity": level}) == [
         (
-            f"namespace.podSecurity: {level} refuses the host ports of blockchainNodeSets.a; set privileged, or expose by nodePort"
-            " or loadBalancer"
+            f"namespace.podSecurity: {level} refuses the host ports of blockchainNodeSets.a; set privileged, or expose by"
+            " nodePort or loadBalancer"
         )
     ]
     chains({"a": public("hostPort")}, namespace={"name": "chain", "podSecurity": level, "create": False})
@@ -325,8 +325,8 @@ ADDRESS = "0a" * 20
 def test_two_sets_with_one_consensus_key_are_refused(one: dict[str, Any], two: dict[str, Any], what: str) -> None:
     assert chain_problems({"a": one, "b": two}) == [
         (
-            f"blockchainNodeSets.b.signer: {what}, of node 0, is that of blockchainNodeSets.a too: two nodes would sign with one key,"
-            " and be slashed for it; give each its own"
+            f"blockchainNodeSets.b.signer: {what}, of node 0, is that of blockchainNodeSets.a too: two nodes would sign with one"
+            " key, and be slashed for it; give each its own"
         )
     ]
 

@@ -1,114 +1,14 @@
 """Every field is held against its rule before anything is deployed; a refusal says path, value, rule and remedy."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from groups import CODEX, CUSTOM, MARKET, NOBODY, config, plan, refusals
-from pydantic import BaseModel
+from fields import HTTP_ROUTE, INGRESS, SPR, Fields, path_of, problems_of
+from groups import CODEX, CUSTOM, MARKET, config, plan, refusals
 
-from nodestead.config.base import ConfigError, parse
-from nodestead.plans.stack import StackConfig
+from nodestead.config.base import parse
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.plans.storage_rules import exclusive_things, name_problems
-
-RPC = {"secret": {"name": "rpc", "key": "url"}}
-SPR = f"spr:{'CiUIAhIhA1AgkYFhXbIPGqFA' * 3}"
-INGRESS = {"kind": "ingress", "hosts": ["a.example.org"], "tls": "none"}
-HTTP_ROUTE = {"kind": "httpRoute", "parents": [{"name": "edge"}]}
-Fields = dict[str, Any]
-
-
-def in_group(key: str) -> Callable[[Fields], Fields]:
-    return lambda fields: config(**{key: fields})
-
-
-def traded(**market: Any) -> Fields:
-    return config(software={**CODEX, "marketplace": {"ethProvider": RPC, **market}})
-
-
-def public(address: Fields) -> Fields:
-    return config(exposure={"kind": "hostPort", "externalAddress": address})
-
-
-# Where a model stands: the path to it, what it needs at least, and the config around it.
-PLACES: dict[str, tuple[str, Fields, Callable[[Fields], Fields]]] = {
-    "StorageNodeGroupArgs": ("", config(), lambda fields: fields),
-    "CodexFamily": ("software", CODEX, in_group("software")),
-    "Marketplace": (
-        "software.marketplace",
-        {"ethProvider": RPC},
-        lambda fields: config(software={**CODEX, "marketplace": fields}),
-    ),
-    "EthProvider": ("software.marketplace.ethProvider", {}, lambda fields: traded(ethProvider=fields)),
-    "Availability": ("software.marketplace.availability", {}, lambda fields: traded(availability=fields)),
-    "CustomStorage": (
-        "software",
-        CUSTOM,
-        lambda fields: config(software=fields, image={"repository": "a", "tag": "1"}),
-    ),
-    "Image": ("image", {}, in_group("image")),
-    "ClusterExposure": ("exposure", {"kind": "cluster"}, in_group("exposure")),
-    "NodePortExposure": ("exposure", {"kind": "nodePort"}, in_group("exposure")),
-    "HostPortExposure": ("exposure", {"kind": "hostPort"}, in_group("exposure")),
-    "LoadBalancerExposure": ("exposure", {"kind": "loadBalancer"}, in_group("exposure")),
-    "NodeExternalIp": ("exposure.externalAddress", {"kind": "nodeExternalIP"}, public),
-    "HostIp": ("exposure.externalAddress", {"kind": "hostIP"}, public),
-    "LookupAddress": ("exposure.externalAddress", {"kind": "lookup", "url": "https://a"}, public),
-    "FixedAddress": ("exposure.externalAddress", {"kind": "fixed", "addresses": {"1": "203.0.113.7"}}, public),
-    "ServedAddress": (
-        "exposure.externalAddress",
-        {"kind": "loadBalancer"},
-        lambda fields: config(exposure={"kind": "loadBalancer", "externalAddress": fields}),
-    ),
-    "OwnBootstrap": ("bootstrap", {"kind": "own"}, in_group("bootstrap")),
-    "GivenSprs": ("bootstrap", {"kind": "sprs", "sprs": [SPR]}, in_group("bootstrap")),
-    "NamedNetwork": ("bootstrap", {"kind": "network", "name": "testnet"}, in_group("bootstrap")),
-    "NoBootstrap": ("bootstrap", NOBODY, in_group("bootstrap")),
-    "SeedKeys": ("keys", {"kind": "seed"}, lambda fields: config(software=MARKET, keys=fields)),
-    "SecretKeys": ("keys", {"kind": "secret", "name": "eth"}, lambda fields: config(software=MARKET, keys=fields)),
-    "VolumeData": ("persistence", {"kind": "volume"}, in_group("persistence")),
-    "ExistingClaim": ("persistence", {"kind": "existingClaim", "claim": "a"}, in_group("persistence")),
-    "EphemeralData": ("persistence", {"kind": "ephemeral"}, in_group("persistence")),
-    "Ports": ("ports", {}, in_group("ports")),
-    "ApiAccess": ("api", {"route": INGRESS}, in_group("api")),
-    "Ingress": ("api.route", INGRESS, lambda fields: config(api={"route": fields})),
-    "Tls": ("api.route.tls", {}, lambda fields: config(api={"route": {**INGRESS, "tls": fields}})),
-    "HttpRoute": ("api.route", HTTP_ROUTE, lambda fields: config(api={"route": fields})),
-    "GatewayRef": (
-        "api.route.parents[0]",
-        {"name": "a"},
-        lambda fields: config(api={"route": {**HTTP_ROUTE, "parents": [fields]}}),
-    ),
-    "GivenPassword": (
-        "api.auth",
-        {"kind": "secret", "secret": "a"},
-        lambda fields: config(api={"route": {**INGRESS, "controller": "ingressNginx"}, "auth": fields}),
-    ),
-    "GeneratedPassword": ("api.auth", {"kind": "generated"}, lambda fields: config(api={"route": INGRESS, "auth": fields})),
-    "NoAuth": ("api.auth", {"kind": "none"}, lambda fields: config(api={"route": INGRESS, "auth": fields})),
-    "Container": ("container", {}, in_group("container")),
-    "EnvFrom": ("container.env.A", {}, lambda fields: config(container={"env": {"A": fields}})),
-    "KeyRef": (
-        "container.env.A.secret",
-        {"name": "a", "key": "b"},
-        lambda fields: config(container={"env": {"A": {"secret": fields}}}),
-    ),
-    "ExtraPort": ("container.ports[0]", {"name": "a", "port": 1}, lambda fields: config(container={"ports": [fields]})),
-    "Probes": ("container.probes", {}, lambda fields: config(container={"probes": fields})),
-    "Pod": ("pod", {}, in_group("pod")),
-    "ServiceAccount": ("serviceAccount", {}, in_group("serviceAccount")),
-    "Rollout": ("rollout", {}, in_group("rollout")),
-    "Disruption": ("disruption", {}, in_group("disruption")),
-    "NetworkPolicyConfig": ("networkPolicy", {}, in_group("networkPolicy")),
-    "Monitoring": ("monitoring", {}, in_group("monitoring")),
-    "NodeOverride": ("nodes.1", {}, lambda fields: config(nodes={"1": fields})),
-}
-IN_STACK: dict[str, tuple[str, Fields, Callable[[Fields], Fields]]] = {
-    "StackConfig": ("", {"namespace": {"name": "a"}, "cluster": {"context": "a"}}, lambda fields: fields),
-    "Namespace": ("namespace", {"name": "a"}, lambda fields: {"namespace": fields, "cluster": {"context": "a"}}),
-    "Cluster": ("cluster", {"context": "a"}, lambda fields: {"namespace": {"name": "a"}, "cluster": fields}),
-}
 
 NAME = "a name has lower-case letters, digits, hyphens and dots, and starts and ends with a letter or digit"
 LABEL = "a name has 1 to 63 lower-case letters, digits and hyphens, and starts and ends with a letter or digit"
@@ -594,89 +494,10 @@ TYPE_ONLY = {
 }
 
 
-def problems_of(model: str, fields: Fields) -> list[str]:
-    """What is said of a config with these fields in a model, at its usual place."""
-    if model in PLACES:
-        _, least, around = PLACES[model]
-        return refusals(**around({**least, **fields}))
-    _, least, around = IN_STACK[model]
-    with pytest.raises(ConfigError) as caught:
-        parse(StackConfig, around({**least, **fields}))
-    return caught.value.problems
-
-
-def path_of(model: str, field: str) -> str:
-    place = (PLACES | IN_STACK)[model][0]
-    # A variant that is not known is a refusal of the whole union.
-    return place if field == "kind" else f"{place}.{field}" if place else field
-
-
 @pytest.mark.parametrize(("model", "field", "value", "said"), REFUSED, ids=[f"{m}.{f}-{v}" for m, f, v, _ in REFUSED])
 def test_a_value_that_breaks_the_rule_of_its_field_is_refused(model: str, field: str, value: Any, said: str) -> None:
     start = said[1:] if said[0] == "^" else f"{path_of(model, field)}{'' if said[0] in '.[' else ': '}{said}"
     assert [line for line in problems_of(model, {field: value}) if line.startswith(start)], problems_of(model, {field: value})
-
-
-# ---- no field is forgotten
-
-
-def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in getattr(annotation, "__args__", ()):
-        yield from models_in(part)
-
-
-def every_model() -> dict[str, type[BaseModel]]:
-    """All models of a stack's config by name."""
-    found: dict[str, type[BaseModel]] = {}
-    waiting: list[type[BaseModel]] = [StackConfig]
-    while waiting:
-        model = waiting.pop()
-        if model.__name__ not in found:
-            found[model.__name__] = model
-            waiting += [inner for field in model.model_fields.values() for inner in models_in(field.annotation)]
-    return found
-
-
-EVERY_FIELD = {(name, field.alias or key) for name, model in every_model().items() for key, field in model.model_fields.items()}
-
-
-def test_every_field_has_a_case_in_which_it_is_refused() -> None:
-    free = {(model, field) for model, fields in TYPE_ONLY.items() for field in fields.split()}
-    refused = {(model, field) for model, field, _, _ in REFUSED}
-    assert (sorted(free & refused), sorted((free | refused) - EVERY_FIELD)) == ([], [])
-    assert sorted(EVERY_FIELD - free - refused) == []
-
-
-# No field takes a fraction, so that 3.5 is wrong everywhere.
-@pytest.mark.parametrize(("model", "field"), sorted(EVERY_FIELD))
-def test_a_value_of_the_wrong_type_is_refused_once_and_with_what_to_write(model: str, field: str) -> None:
-    (line,) = [line for line in problems_of(model, {field: 3.5}) if line.startswith(f"{path_of(model, field)}: ")]
-    assert any(rule in line for rule in ("has the wrong type; write ", "is not known; use one of "))
-
-
-REQUIRED = sorted(
-    (name, field.alias or key)
-    for name, model in every_model().items()
-    for key, field in model.model_fields.items()
-    if field.is_required()
-)
-
-
-@pytest.mark.parametrize(("model", "field"), [one for one in REQUIRED if one[1] != "kind"])
-def test_a_field_that_is_required_is_asked_for(model: str, field: str) -> None:
-    _, least, around = (PLACES | IN_STACK)[model]
-    given = around({key: value for key, value in least.items() if key != field})
-    with pytest.raises(ConfigError) as caught:
-        parse(
-            StackConfig,
-            given
-            if model in IN_STACK
-            else {"namespace": {"name": "a"}, "cluster": {"context": "a"}, "storageNodeGroups": {"g": given}},
-        )
-    prefix = "" if model in IN_STACK else "storageNodeGroups.g."
-    assert caught.value.problems == [f"{prefix}{path_of(model, field)}: is required and not given; add it"]
 
 
 # ---- rules between fields

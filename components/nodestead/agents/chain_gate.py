@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 import chain_height
 from chain_height import Heights, UpgradeInfo
 
-__all__ = ["Decision", "Gate", "Situation", "Version", "decide", "is_over", "look_at", "remember"]
+__all__ = ["Decision", "Gate", "Situation", "Turns", "Version", "decide", "is_over", "look_at", "remember"]
 
 _OVER_AFTER = 20.0  # seconds that a running version may be past its last block before it counts as dead
 
@@ -110,21 +110,14 @@ _STARTING = Decision(None, "starting")
 _UNKNOWN = Situation(Heights())
 
 
-@dataclass
-class Gate:
-    """Hands the turn to one version, by files that outlive this process."""
+@dataclass(kw_only=True)
+class Turns:
+    """Whose turn it is, by files that outlive this process."""
 
     folder: Path
-    home: Path
     versions: Sequence[Version]
-    look: Callable[[], Situation]  # at the data
-    upgrades: bool = True
     closed: bool = True  # False: the image has no shell, and its one version starts by itself
-    decision: Decision = _STARTING
-    at: Situation = _UNKNOWN
     _lock: IO[bytes] | None = None
-    _ran: tuple[str, Situation] | None = None
-    _over: tuple[str, float] | None = None
 
     def token(self, version: str, kind: str) -> str:
         """What a file of the gate holds; empty where there is none."""
@@ -149,6 +142,37 @@ class Gate:
         """The version whose turn it is."""
         return next((version.name for version in self.versions if self.turn_of(version.name)), None)
 
+    def is_only(self) -> bool:
+        """Nobody else gives turns here."""
+        if self._lock is None:
+            lock = (self.folder / "lock").open("ab")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                return False
+            self._lock = lock  # until this process ends
+        return True
+
+    def close(self) -> None:
+        """Lets another gate take over."""
+        if self._lock is not None:
+            self._lock.close()
+        self._lock = None
+
+
+@dataclass(kw_only=True)
+class Gate(Turns):
+    """Hands the turn to the version that makes the next block."""
+
+    home: Path
+    look: Callable[[], Situation]  # at the data
+    upgrades: bool = True
+    decision: Decision = _STARTING
+    at: Situation = _UNKNOWN
+    _ran: tuple[str, Situation] | None = None
+    _over: tuple[str, float] | None = None
+
     def is_past(self, version: str) -> bool:
         """A version lives on though its last block is made."""
         return self._over is not None and self._over[0] == version and time.monotonic() - self._over[1] > _OVER_AFTER
@@ -159,7 +183,7 @@ class Gate:
         Args:
             height: the last block that the running node tells of.
         """
-        if not self._is_only_gate():
+        if not self.is_only():
             self._note(Decision(None, "another gate is at work here; waiting for it to end"))
             return 1.0
         running = self.running()
@@ -186,12 +210,6 @@ class Gate:
         self.put(decision.version, "grant", waiting)
         return 1.0
 
-    def close(self) -> None:
-        """Lets another gate take over."""
-        if self._lock is not None:
-            self._lock.close()
-        self._lock = None
-
     def _watch(self, running: str, height: int | None) -> float:
         if self.decision.version != running or self.decision.halted:
             self.decision = Decision(running, "running")
@@ -215,17 +233,6 @@ class Gate:
         if decision.reason != self.decision.reason:
             logger.info("%s", decision.reason)
         self.decision = decision
-
-    def _is_only_gate(self) -> bool:
-        if self._lock is None:
-            lock = (self.folder / "lock").open("ab")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-                return False
-            self._lock = lock  # until this process ends
-        return True
 
 
 def _seen_file(home: Path) -> Path:

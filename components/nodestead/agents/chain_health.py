@@ -7,31 +7,19 @@ It gives the turn to a version by the files that chain_gate.py describes.
 
 import contextlib
 import json
-import logging
 import os
-import signal
-import socket
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from http.client import HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import FrameType
-from typing import Any, NamedTuple, cast
-from urllib.request import ProxyHandler, build_opener
+from typing import Any, NamedTuple
 
 from chain_gate import Gate, Version, look_at, remember
 from chain_height import UpgradeInfo
+from chain_web import Handler, alive, ask, begin, serve
 
 __all__ = ["Health", "Status", "Watch", "in_sync", "metrics"]
-
-_STALLED_AFTER = 60.0  # seconds without a turn of a loop before this process counts as dead
-_ANSWER_BYTES = 1 << 20
-
-logger = logging.getLogger("nodestead")
 
 
 # --- what the node says ---
@@ -62,21 +50,9 @@ class Health(NamedTuple):
     siblings: Sequence[str]
 
 
-def _ask(url: str, seconds: float) -> dict[str, Any] | None:
-    """The JSON object that a URL answers, out of its "result" where it is wrapped; None where there is none."""
-    with contextlib.suppress(OSError, ValueError, HTTPException):
-        with build_opener(ProxyHandler({})).open(url, timeout=seconds) as answer:
-            said: Any = json.loads(answer.read(_ANSWER_BYTES))
-        if isinstance(said, dict):
-            whole = cast("dict[str, Any]", said)
-            inner = whole.get("result")
-            return cast("dict[str, Any]", inner) if isinstance(inner, dict) else whole
-    return None
-
-
 def _status(url: str, seconds: float = 5.0) -> Status | None:
     """What a node's /status says; some chains answer it bare, without "result"."""
-    said = _ask(f"{url.rstrip('/')}/status", seconds)
+    said = ask(f"{url.rstrip('/')}/status", seconds)
     with contextlib.suppress(KeyError, TypeError, ValueError):
         sync = (said or {})["sync_info"]
         moment = datetime.fromisoformat(str(sync["latest_block_time"]))
@@ -149,7 +125,7 @@ class Watch:
             answers = [_status(url, 3.0) for url in self.health.siblings]
             self.siblings = [status.height for status in answers if status]
         if self.health.api:
-            said = _ask(f"{self.health.api.rstrip('/')}/cosmos/upgrade/v1beta1/current_plan", 5.0)
+            said = ask(f"{self.health.api.rstrip('/')}/cosmos/upgrade/v1beta1/current_plan", 5.0)
             if said is not None:
                 self.plan = None
                 with contextlib.suppress(KeyError, TypeError, ValueError):
@@ -198,11 +174,6 @@ class Watch:
             return 503, f"silent for {silent:.0f} s"
         return 200, "answers"
 
-    def alive(self) -> tuple[int, str]:
-        """Answer to /alive: the loops of this very process turn."""
-        late = [name for name, moment in self.beats.items() if time.monotonic() - moment > _STALLED_AFTER]
-        return (503, f"stalled: {', '.join(late)}") if late else (200, "ok")
-
 
 # --- metrics ---
 
@@ -250,67 +221,30 @@ def _missing(watch: Watch) -> list[dict[str, str]]:
 # --- the process ---
 
 
-class _Handler(BaseHTTPRequestHandler):
-    timeout = 10
+class _Handler(Handler):
     watch: Watch
 
-    def do_GET(self) -> None:
-        path, _, version = self.path.partition("?")[0].strip("/").partition("/")
+    def asked(self, path: str) -> None:
+        path, _, version = path.partition("/")
         watch = self.watch
         known = version in {one.name for one in watch.gate.versions}
         if path == "ready":
             code, body = watch.ready()
-            self._answer(code, json.dumps(body), "application/json")
+            self.answer(code, json.dumps(body), "application/json")
+        elif path == "version":
+            self.answer(200, json.dumps({"version": watch.gate.running()}), "application/json")
         elif path == "disk":
             disk = os.statvfs(watch.gate.home)
             sizes = {"all_bytes": disk.f_blocks * disk.f_frsize, "free_bytes": disk.f_bavail * disk.f_frsize}
-            self._answer(200, json.dumps({"dir": str(watch.gate.home), **sizes}), "application/json")
+            self.answer(200, json.dumps({"dir": str(watch.gate.home), **sizes}), "application/json")
         elif path == "metrics":
-            self._answer(200, metrics(watch), "text/plain; version=0.0.4; charset=utf-8")
+            self.answer(200, metrics(watch), "text/plain; version=0.0.4; charset=utf-8")
         elif path == "alive":
-            self._answer(*watch.alive())
+            self.answer(*alive(watch.beats))
         elif path in {"started", "live"} and known:
-            self._answer(*(watch.started(version) if path == "started" else watch.live(version)))
+            self.answer(*(watch.started(version) if path == "started" else watch.live(version)))
         else:
-            self._answer(404, "ask for /ready, /started/<version>, /live/<version>, /alive, /disk or /metrics")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Probes ask every few seconds: that is not worth a line."""
-
-    def _answer(self, code: int, text: str, kind: str = "text/plain; charset=utf-8") -> None:
-        raw = text.encode()
-        self.send_response(code)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
-
-    def server_bind(self) -> None:
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        super().server_bind()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Who asks may go before it has its answer; whatever else goes wrong is worth a line."""
-        del request
-        error = sys.exception()
-        if not isinstance(error, (ConnectionError, TimeoutError)):
-            logger.error("%s could not be answered", client_address, exc_info=error)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
-
-
-def _end_all(args: threading.ExceptHookArgs) -> None:
-    """A process that lost one of its threads would answer with what was true long ago: better to start again."""
-    logger.error("%s", args.exc_value, exc_info=args.exc_value)
-    os._exit(1)
+            self.answer(404, "ask for /ready, /started/<version>, /live/<version>, /alive, /version, /disk or /metrics")
 
 
 def main(path: Path) -> None:
@@ -319,10 +253,7 @@ def main(path: Path) -> None:
     Args:
         path: node.json.
     """
-    logging.basicConfig(level=logging.INFO, format="nodestead: %(message)s", stream=sys.stdout)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)  # as process 1 it would not hear them
-    threading.excepthook = _end_all
+    begin()
     node: dict[str, Any] = json.loads(path.read_bytes())
     files = Path(os.environ.get("FILES") or "/run/nodestead/files")
     versions = [Version(one["name"], one["height"], one["halt_height"]) for one in node["versions"]]
@@ -354,11 +285,8 @@ def main(path: Path) -> None:
             watch.ask_others()
             time.sleep(10)
 
-    for loop in (turn_gate, ask_node, ask_others):
-        threading.Thread(target=loop, name=loop.__name__, daemon=True).start()
     handler = type("Handler", (_Handler,), {"watch": watch})
-    with _Server(("", watch.health.port), handler) as server:
-        server.serve_forever()
+    serve(watch.health.port, handler, turn_gate, ask_node, ask_others)
 
 
 if __name__ == "__main__":

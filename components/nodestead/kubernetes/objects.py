@@ -120,12 +120,14 @@ class NodePlan:
         ordinal: Its number in the set; None for a bootstrap node.
         manifests: Services, claim, key Secret and whatever the pod reads; the workload last.
         outputs: What users ask of a node: plain leaves, `Late` or `Deferred`.
+        after: What comes after the workload, and nobody waits for.
     """
 
     name: str
     ordinal: int | None
     manifests: list[Manifest]
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    after: list[Manifest] = field(default_factory=list[Manifest])
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class Plan:
         yield from self.shared
         for node in self.nodes():
             yield from node.manifests
+            yield from node.after
 
 
 Identity = tuple[str, str, str, str]

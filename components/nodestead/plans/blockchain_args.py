@@ -9,8 +9,7 @@ from nodestead.config.base import Model, Problem, many
 from nodestead.config.monitoring import Monitoring
 from nodestead.config.network import NetworkPolicyConfig
 from nodestead.config.p2p import ClusterP2p, P2pExposure
-from nodestead.config.persistence import Persistence, VolumeData
-from nodestead.config.pod import Disruption, Image, Pod, Rollout, ServiceAccount
+from nodestead.config.pod import Disruption, Image, ServiceAccount
 from nodestead.config.scalars import Labels, NumberedKeys
 from nodestead.plans.blockchain_parts import (
     AddressBook,
@@ -18,8 +17,12 @@ from nodestead.plans.blockchain_parts import (
     ChainContainer,
     ChainKeys,
     ChainNodeOverride,
+    ChainPersistence,
+    ChainPod,
     ChainPorts,
     ChainProbes,
+    ChainRollout,
+    ChainVolume,
     Genesis,
     LocalNetwork,
     Network,
@@ -38,6 +41,7 @@ from nodestead.plans.blockchain_parts import (
     Versions,
 )
 from nodestead.plans.blockchain_rules import set_problems
+from nodestead.plans.blockchain_versioned import VersionedPod
 from nodestead.software.chain_spec import ChainType
 
 __all__ = ["BlockchainNodeSetArgs"]
@@ -73,15 +77,18 @@ class BlockchainNodeSetArgs(Model):
     address_book: AddressBook | None = None
     snapshot: Snapshot | None = Field(default=None, description="Archive of the data that a new node starts from.")
     state_sync: StateSync | None = Field(default=None, description="A new node takes the state from peers.")
-    persistence: Persistence = VolumeData(size="500Gi")
+    persistence: ChainPersistence = ChainVolume()
     ports: ChainPorts = ChainPorts()
     probes: ChainProbes = ChainProbes()
     rpc_service: RpcService = RpcService()
     routes: Routes | None = Field(default=None, description="Ways to RPC, API and gRPC from outside; by default there is none.")
     container: ChainContainer = ChainContainer()
-    pod: Pod = Pod(termination_grace_period="5m")
+    pod: ChainPod = ChainPod()
+    versioned_pods: tuple[VersionedPod, ...] = many(
+        description="Extra pods for each node, of the image that the node runs: they change versions with it."
+    )
     service_account: ServiceAccount = ServiceAccount()
-    rollout: Rollout = Rollout(timeout="30m")
+    rollout: ChainRollout = ChainRollout()
     disruption: Disruption = Disruption()
     network_policy: NetworkPolicyConfig = NetworkPolicyConfig()
     monitoring: Monitoring | None = Field(default=None, description="PodMonitor, alerts and dashboard; {} for all of them.")

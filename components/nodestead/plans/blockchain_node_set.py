@@ -24,6 +24,7 @@ from nodestead.plans.blockchain_parts import RemoteSigner, SeedNodeKeys
 from nodestead.plans.blockchain_pod import asks_api_server, binaries, node_address, watched_by_health
 from nodestead.plans.blockchain_rules import dial_port, name_problems
 from nodestead.plans.blockchain_set import ChainSet, Neighbours, peer_stand_ins
+from nodestead.plans.blockchain_versioned_pod import followed
 
 __all__ = ["BlockchainNodeSetArgs", "Neighbours", "peer_stand_ins", "plan_blockchain_node_set"]
 
@@ -162,7 +163,7 @@ def _open_ports(chain: ChainSet) -> OpenPorts:
     served = [ports.rpc, ports.api, ports.grpc, ports.grpc_web, *(p.port for p in args.container.ports if p.service)]
     return OpenPorts(
         peers_tcp=[ports.p2p],
-        api=served,
+        api=[*served, ports.health] if followed(chain) else served,
         metrics=[ports.metrics, ports.health],
         metrics_namespaces=args.monitoring.from_ if monitored and args.monitoring is not None else (),
         routed=routed,

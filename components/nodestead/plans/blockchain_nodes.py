@@ -22,6 +22,7 @@ from nodestead.plans.blockchain_parts import Download, InlineText, RemoteSigner,
 from nodestead.plans.blockchain_pod import SECRETS_FOLDER, binaries, chain_pod, node_address
 from nodestead.plans.blockchain_rules import dial_port, exclusive_keys, genesis_facts
 from nodestead.plans.blockchain_set import KEYS_DIR, ChainSet
+from nodestead.plans.blockchain_versioned_pod import followed, versioned_pods
 from nodestead.software.chain_spec import ChainSpec
 from nodestead.software.local_network import local_genesis
 
@@ -38,7 +39,8 @@ def node_plans(chain: ChainSet) -> Iterator[NodePlan]:
     for ordinal in chain.args.ordinals():
         plan = _node(chain, ordinal, genesis, held.get(ordinal))
         if chain.patches:
-            plan = NodePlan(plan.name, plan.ordinal, [chain.patches.apply(m) for m in plan.manifests], plan.outputs)
+            manifests, after = ([chain.patches.apply(m) for m in made] for made in (plan.manifests, plan.after))
+            plan = NodePlan(plan.name, plan.ordinal, manifests, plan.outputs, after)
         yield plan
 
 
@@ -56,9 +58,11 @@ def _node(chain: ChainSet, ordinal: int, genesis: Any, held: tuple[str, str] | N
     manifests.append(manifest("ConfigMap", "v1", name, chain.namespace, labels, data={"node.json": text, **inline}))
     if held is not None:
         holder, what = held
-        # Made, never adopted: a second set with this key, in this stack or another, fails here, before it has a pod.
+        # Made, never adopted: a second set with this key, in this stack or another, fails here, before it has a pod. The API
+        # server refuses another node's name in it also where an update adopts what is there, or kubectl applies it.
         note = {"key": what, "node": node}
-        manifests.append(manifest("ConfigMap", "v1", names.guard_name(holder), chain.namespace, labels, data=note))
+        guard = names.guard_name(holder)
+        manifests.append(manifest("ConfigMap", "v1", guard, chain.namespace, labels, immutable=True, data=note))
     whole = settled_after(text, lambda made: checksum(made + inline.get("genesis.json", "")))
     template = chain_pod(chain, ordinal, spec, name, whole, data, sources)
     annotations: dict[str, str] = {}
@@ -68,12 +72,14 @@ def _node(chain: ChainSet, ordinal: int, genesis: Any, held: tuple[str, str] | N
     replicas = 0 if override.disabled is not None else None
     selector = chain.node_selector(node)
     manifests.append(stateful_set(shell, selector=selector, first_ordinal=0, template=template, replicas=replicas))
-    return NodePlan(node, ordinal, manifests, _outputs(chain, ordinal, node))
+    return NodePlan(node, ordinal, manifests, _outputs(chain, ordinal, node), list(versioned_pods(chain, ordinal)))
 
 
 def _services(chain: ChainSet, ordinal: int, node: str, labels: dict[str, str]) -> Iterator[Manifest]:
     args, selector, ports = chain.args, chain.node_selector(node), chain.args.ports
     inside = [service_port("p2p", ports.p2p), service_port("rpc", ports.rpc)]
+    if followed(chain):
+        inside.append(service_port("health", ports.health))
     # Its peers dial it while it starts, and CometBFT resolves their names once: an address of its own, and before every pod.
     yield cluster_service(names.p2p_service_name(node), chain.namespace, labels, selector, inside, not_ready=True)
     if isinstance(args.effective_signer, RemoteSigner):

@@ -10,7 +10,8 @@ from nodestead.config.base import Deferred, Model, Problem, many
 from nodestead.config.chain_routes import RouteHosts, Routes
 from nodestead.config.fragments import Fragment
 from nodestead.config.p2p import ChainPorts
-from nodestead.config.pod import EnvFrom, ExtraPort, Image
+from nodestead.config.persistence import EphemeralData, ExistingClaim, VolumeData
+from nodestead.config.pod import EnvFrom, ExtraPort, Image, Pod, Rollout
 from nodestead.config.scalars import (
     Annotations,
     DnsLabel,
@@ -40,9 +41,13 @@ __all__ = [
     "ChainContainer",
     "ChainKeys",
     "ChainNodeOverride",
+    "ChainPersistence",
+    "ChainPod",
     "ChainPorts",
     "ChainProbes",
+    "ChainRollout",
     "ChainVersion",
+    "ChainVolume",
     "Download",
     "Genesis",
     "InlineText",
@@ -422,6 +427,27 @@ class RpcService(Model):
             )
         if self.type == "ClusterIP" and self.external_traffic_policy is not None:
             yield Problem(["externalTrafficPolicy"], "is refused by the API server for a ClusterIP Service; leave it out")
+
+
+class ChainVolume(VolumeData):
+    """A claim of its own for each node. It is never deleted with the stack; `nodestead data` lists what is left."""
+
+    size: Size = Field(default="500Gi", description="Size of each volume; it can grow in place, and never shrinks.")
+
+
+ChainPersistence = Annotated[ChainVolume | ExistingClaim | EphemeralData, Field(discriminator="kind")]
+
+
+class ChainPod(Pod):
+    """What surrounds the containers of a node."""
+
+    termination_grace_period: Duration = Field(default="5m", description="Time to close the database before the kill.")
+
+
+class ChainRollout(Rollout):
+    """How a change reaches the nodes: in batches, each of which waits until the one before is ready."""
+
+    timeout: Duration = Field(default="30m", description="How long a node may take to become ready before the update fails.")
 
 
 class ChainContainer(Model):

@@ -18,20 +18,34 @@ from nodestead.plans.blockchain_rules import dial_port
 from nodestead.plans.blockchain_set import HOME, KEYS_DIR, ChainSet
 from nodestead.software.chain_spec import ChainSpec
 
-__all__ = ["NODE_FILE", "USER", "Binary", "asks_api_server", "binaries", "chain_pod", "node_address", "watched_by_health"]
+__all__ = [
+    "AGENTS_FOLDER",
+    "GATE",
+    "IDLE",
+    "NODE_FILE",
+    "RUN",
+    "SMALL",
+    "USER",
+    "Binary",
+    "asks_api_server",
+    "binaries",
+    "chain_pod",
+    "node_address",
+    "watched_by_health",
+]
 
 USER = 1025
 """User and group of the pods, as the Cosmos operator ran them: its volumes belong to it."""
-_RUN = "/run/nodestead"
-_GATE = f"{_RUN}/gate"
+RUN = "/run/nodestead"
+GATE = f"{RUN}/gate"
 _DEFAULTS = "/defaults"
-_AGENTS_FOLDER = "/etc/nodestead/agents"
+AGENTS_FOLDER = "/etc/nodestead/agents"
 _NODE_FOLDER = "/etc/nodestead/node"
 NODE_FILE = f"{_NODE_FOLDER}/node.json"
 SECRETS_FOLDER = "/etc/nodestead/keys"
 _TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - where every client looks for it
-_SMALL: dict[str, Any] = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
-_IDLE = {"cpu": "5m", "memory": "16Mi"}
+SMALL: dict[str, Any] = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
+IDLE = {"cpu": "5m", "memory": "16Mi"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +241,7 @@ def _init_container(chain: ChainSet, spec: ChainSpec, versions: list[Binary], ve
         "command": argv,
         "workingDir": HOME,
         "env": env_list(_environment(chain) | spec.env),
-        "resources": {"requests": _IDLE, "limits": {"memory": "1Gi"}},
+        "resources": {"requests": IDLE, "limits": {"memory": "1Gi"}},
         "securityContext": patched(CONTAINER_SECURITY, chain.args.container.security_context),
         "volumeMounts": [_mount("scratch", HOME), _mount("tmp", "/tmp"), _mount("defaults", _DEFAULTS)],  # noqa: S108 - an emptyDir
     }
@@ -239,15 +253,15 @@ def _agent_container(chain: ChainSet, name: str, script: str, mounts: list[dict[
         "name": name,
         "image": image_reference(image, ("", None)),
         "imagePullPolicy": image.pull_policy,
-        "command": ["python3", f"{_AGENTS_FOLDER}/{script}", NODE_FILE],
+        "command": ["python3", f"{AGENTS_FOLDER}/{script}", NODE_FILE],
         "workingDir": HOME,
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             _mount("scratch", HOME),
             _mount("data", chain.home),
             _mount("tmp", "/tmp"),  # noqa: S108
-            _mount("run", _RUN),
-            _mount("agents", _AGENTS_FOLDER, read_only=True),
+            _mount("run", RUN),
+            _mount("agents", AGENTS_FOLDER, read_only=True),
             _mount("node", _NODE_FOLDER, read_only=True),
             *mounts,
         ],
@@ -270,7 +284,7 @@ def _prepare_container(chain: ChainSet, ordinal: int) -> dict[str, Any]:
     container = _agent_container(chain, "prepare", "chain_prepare.py", mounts)
     # Bytecode would be written beside the scripts, which are read-only.
     env = _environment(chain) | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-    return container | {"env": [*fields, *env_list(env)], "resources": _SMALL}
+    return container | {"env": [*fields, *env_list(env)], "resources": SMALL}
 
 
 def _health_container(chain: ChainSet) -> dict[str, Any]:
@@ -307,8 +321,8 @@ def _node_container(
     env: dict[str, str | Deferred | EnvFrom] = {**_environment(chain), **spec.env}
     signer = args.effective_signer
     if args.software.shell:
-        argv = ["sh", f"{_AGENTS_FOLDER}/chain_node.sh", *argv]
-        env |= {"VERSION": version.name, "GATE": _GATE if health else ""}
+        argv = ["sh", f"{AGENTS_FOLDER}/chain_node.sh", *argv]
+        env |= {"VERSION": version.name, "GATE": GATE if health else ""}
         if isinstance(signer, RemoteSigner) and duration_seconds(signer.start_delay):
             env["START_DELAY"] = str(duration_seconds(signer.start_delay))
     env |= {name: EnvFrom(secret=ref) for name, ref in spec.secret_env.items()}
@@ -316,7 +330,7 @@ def _node_container(
     resources: Mapping[str, Any] = user.resources if override.resources is None else override.resources
     if not last:
         # What runs moves from one to the next: the pod asks for one, and each may use as much as one.
-        resources = {**resources, "requests": _IDLE}
+        resources = {**resources, "requests": IDLE}
     container: dict[str, Any] = {
         "name": _called("node", versions, version),
         "image": version.image,
@@ -333,9 +347,9 @@ def _node_container(
             _mount("scratch", HOME),
             _mount("data", chain.home),
             _mount("tmp", "/tmp"),  # noqa: S108
-            _mount("run", _RUN),
+            _mount("run", RUN),
             _mount("keys", KEYS_DIR, read_only=True),
-            _mount("agents", _AGENTS_FOLDER, read_only=True),
+            _mount("agents", AGENTS_FOLDER, read_only=True),
             *user.volume_mounts,
         ],
     }
@@ -372,9 +386,11 @@ def _probes(chain: ChainSet, version: Binary) -> dict[str, Any]:
     def asked(path: str) -> dict[str, Any]:
         return {"path": f"/{path}/{version.name}", "port": chain.args.ports.health}
 
+    # The time that counts is deadAfter; these failures are patience with a `health` that restarts.
+    alive = {"livenessProbe": {"httpGet": asked("live"), "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 6}}
+    if chain.args.strategy == "none":
+        # A container that has not started is not ready, and this RPC may come late: when the remote signer does.
+        return alive
     failures = max(duration_seconds(chain.args.probes.startup_timeout) // period, 1)
-    return {
-        "startupProbe": {"httpGet": asked("started"), "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures},
-        # The time that counts is deadAfter; these failures are patience with a `health` that restarts.
-        "livenessProbe": {"httpGet": asked("live"), "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 6},
-    }
+    started = {"httpGet": asked("started"), "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures}
+    return {"startupProbe": started, **alive}

@@ -1,5 +1,6 @@
 """Rules between the parts of a set of blockchain nodes: each broken one with path, value, rule and remedy."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from nodestead.plans.blockchain_parts import (
     SecretSigner,
     suffix_problem,
 )
+from nodestead.plans.blockchain_versioned import versioned_name_problems, versioned_problems
 from nodestead.software.cosmos import CosmosChain
 from nodestead.software.local_network import local_genesis
 from nodestead.software.presets import ChainPreset
@@ -56,6 +58,7 @@ def set_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
     yield from _start_problems(args)
     yield from _version_problems(args)
     yield from _storage_problems(args)
+    yield from versioned_problems(args, [f"h{version.height}" for version in versions_of(args)])
 
 
 def preset_of(args: "BlockchainNodeSetArgs") -> ChainPreset | None:
@@ -397,7 +400,14 @@ def _storage_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
 
 
 def name_problems(name: str, args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
-    """Names that get too long, and peers that are the set itself."""
+    """A name that is none or makes others too long, and peers that are the set itself."""
+    if not re.fullmatch(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", name):
+        yield Problem(
+            [],
+            f"{name!r} is refused as a name: names of Services have lower-case letters, digits and hyphens, and start with a"
+            " letter; rename the set",
+        )
+        return
     last = f"{name}-{args.first_ordinal + max(args.replicas, 1) - 1}"
     suffix = "-loadbalancer" if isinstance(args.exposure, LoadBalancerP2p) else "-privval"
     most = min(names.LONGEST_WORKLOAD, names.LONGEST_LABEL - len(suffix))
@@ -407,6 +417,7 @@ def name_problems(name: str, args: "BlockchainNodeSetArgs") -> Iterator[Problem]
             f"the name of its last node, {last}, has {len(last)} characters, and its Service and host name then pass 63;"
             f" use a name of at most {most - (len(last) - len(name))}",
         )
+    yield from versioned_name_problems(last, args)
     for index, source in enumerate(args.peers_from):
         if isinstance(source, PeerSet) and not isinstance(source, PeerStack) and source.set == name:
             yield Problem(["peersFrom", index, "set"], "is the set itself, whose nodes know each other anyway; leave it out")

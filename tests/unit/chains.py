@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from nodestead.config.base import ConfigError, parse
-from nodestead.kubernetes.objects import Address, Late, PublicOf, Seed, SetPeers, StackPeers
+from nodestead.kubernetes.objects import Address, Late, Plan, PublicOf, Seed, SetPeers, StackPeers
 from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
-from nodestead.plans.blockchain_node_set import Neighbours, Plan, plan_blockchain_node_set
+from nodestead.plans.blockchain_node_set import plan_blockchain_node_set
 from nodestead.preview.yaml_text import plain
 
 SEED = bytes(range(32)).hex()
@@ -36,7 +36,7 @@ def args(**given: Any) -> BlockchainNodeSetArgs:
     return parse(BlockchainNodeSetArgs, config(**given))
 
 
-def plan(name: str = "hub", neighbours: Neighbours | None = None, **given: Any) -> Plan:
+def plan(name: Any = "hub", neighbours: Any = None, **given: Any) -> Plan:
     """The plan of a set in the namespace `ns`."""
     return plan_blockchain_node_set(name, args(**given), "ns", neighbours)
 
@@ -92,7 +92,7 @@ def comet(planned: Plan, node: str = "hub-0") -> dict[str, Any]:
     return node_json(planned, node)["files"]["config"]
 
 
-def deployed(value: Any, seed: str = SEED, **others: Any) -> Any:
+def deployed(value: Any, seed: Any = SEED, **others: Any) -> Any:
     """A leaf as it is when everything is known.
 
     Args:
@@ -117,6 +117,6 @@ def _known(ref: Any, seed: str, others: dict[str, Any]) -> Any:
     return others["deferred"]
 
 
-def deployed_json(planned: Plan, node: str = "hub-0", seed: str = SEED, **others: Any) -> dict[str, Any]:
+def deployed_json(planned: Plan, node: Any = "hub-0", seed: Any = SEED, **others: Any) -> dict[str, Any]:
     """What a node's agents read in the cluster."""
     return json.loads(deployed(find(planned, "ConfigMap", f"{node}-config")["data"]["node.json"], seed, **others))
