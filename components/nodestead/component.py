@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar, cast
@@ -145,7 +146,7 @@ class NodeSet(pulumi.ComponentResource):
         self._plan = plan
         self._peer_book = peer_book
         self._addresses: dict[str, pulumi.Output[list[dict[str, str]] | None]] = {}
-        self._derived: dict[PublicOf, pulumi.Output[Any]] = {}
+        self._wholes: dict[PublicOf | SetPeers | StackPeers, pulumi.Output[_Whole]] = {}
         self._stacks: dict[str, pulumi.StackReference] = {}
         self._make_secrets(name)
         prefix = _hook_prefix(token, name, opts)
@@ -287,20 +288,24 @@ class NodeSet(pulumi.ComponentResource):
             return pulumi.Output.unsecret(seed) if public else seed
         if isinstance(ref, PasswordHash):
             return _made(self._password_hash, "needs_password")
-        if isinstance(ref, PublicOf):
-            if ref not in self._derived:
-                # The one other place: the function gives what is public, and nothing from which a key could be found.
-                self._derived[ref] = pulumi.Output.unsecret(_made(self._seed, "needs_seed").apply(ref.derive))
-            return self._derived[ref]
-        if isinstance(ref, SetPeers):
-            return (self._peer_book or PeerBook()).of(ref.set_name)
-        if isinstance(ref, StackPeers):
-            return self._stack_peers(ref)
+        if isinstance(ref, PublicOf | SetPeers | StackPeers):
+            if ref not in self._wholes:
+                self._wholes[ref] = self._of_all_nodes(ref).apply(_Whole)
+            return self._wholes[ref]
         if isinstance(ref, Address):
             if ref.service not in self._addresses:
                 self._addresses[ref.service] = self.services[ref.service].status.apply(_ingress)
             return self._addresses[ref.service]
         return pulumi.Output.secret(ref.get_secret_value()) if isinstance(ref, SecretStr) else ref
+
+    def _of_all_nodes(self, ref: PublicOf | SetPeers | StackPeers) -> pulumi.Output[Any]:
+        """What the leaves of all nodes share."""
+        if isinstance(ref, PublicOf):
+            # The one other place: the function gives what is public, and nothing from which a key could be found.
+            return pulumi.Output.unsecret(_made(self._seed, "needs_seed").apply(ref.derive))
+        if isinstance(ref, SetPeers):
+            return (self._peer_book or PeerBook()).of(ref.set_name)
+        return self._stack_peers(ref)
 
     def _stack_peers(self, ref: StackPeers) -> pulumi.Output[list[str]]:
         """The peers of a set of another stack, by that stack's outputs."""
@@ -419,12 +424,19 @@ def _made(resource: T | None, flag: str) -> T:
     return resource
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Whole:
+    """A value that the SDK hands on unopened; of a list of 400 peers it makes 400 outputs, anew for each node that reads it."""
+
+    content: Any
+
+
 def _leaf(late: Late, values: Sequence[Any]) -> Any:
     """A late leaf once everything that it needs is there."""
     if any(value is None for ref, value in zip(late.refs, values, strict=True) if isinstance(ref, Address)):
         return late.stand_in
     try:
-        return late.make(*values)
+        return late.make(*(value.content if isinstance(value, _Whole) else value for value in values))
     except ValueError as error:
         # Its message is written for users; a traceback through the SDK is not.
         raise pulumi.RunError(str(error)) from None

@@ -32,6 +32,7 @@ VERSIONS: dict[str, Any] = {
     "image": {"repository": "registry.example.org/simd"},
     "versions": [{"height": 0, "image": {"tag": "v1"}, "haltHeight": 9}, {"height": 10, "image": {"tag": "v2"}}],
 }
+EXTRA_POD: dict[str, Any] = {"name": "tool", "containers": [{"name": "simd", "command": ["simd", "version"]}]}
 
 
 @dataclass(frozen=True)
@@ -64,4 +65,5 @@ CASES = [
     Case("sentries behind load balancers", chain({**SIMD, **LOAD_BALANCER, "type": "sentry"})),
     Case("archives behind node ports with two versions", chain({**SIMD, **VERSIONS, "type": "archive", "exposure": CHAIN_PORT})),
     Case("validators with keys of their own", chain(VALIDATORS)),
+    Case("nodes with extra pods", chain({**SIMD, **VERSIONS, "versionedPods": [EXTRA_POD]})),
 ]

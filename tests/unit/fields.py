@@ -119,19 +119,19 @@ IN_STACK: dict[str, Place] = {
 }
 
 
-COSMOS, COMET = chain_sets.COSMOS, chain_sets.COMET
+COSMOS, COMET = chains.COSMOS, chains.COMET
 
 
 def in_set(key: str, **more: Any) -> Callable[[Fields], Fields]:
-    return lambda fields: chain_sets.config(**{**more, key: fields})
+    return lambda fields: chains.config(**{**more, key: fields})
 
 
 def dialled(address: Fields) -> Fields:
-    return chain_sets.config(exposure={"kind": "nodePort", "externalAddress": address})
+    return chains.config(exposure={"kind": "nodePort", "externalAddress": address})
 
 
 def versioned(fields: Fields) -> Fields:
-    return chain_sets.config(versions=[fields], image={"repository": "a"})
+    return chains.config(versions=[fields], image={"repository": "a"})
 
 
 def inside(path: str, model: type[BaseModel], around: Callable[[Fields], Fields]) -> dict[str, Place]:
@@ -157,19 +157,19 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 VALIDATOR = {"type": "validator"}
 VERSION = {"height": 0, "image": {"tag": "v1"}}
 IN_SET: dict[str, Place] = {
-    "BlockchainNodeSetArgs": ("", chain_sets.config(), lambda fields: fields),
+    "BlockchainNodeSetArgs": ("", chains.config(), lambda fields: fields),
     "CosmosChain": ("software", COSMOS, in_set("software")),
     "CometbftChain": ("software", COMET, in_set("software")),
-    "CosmosOverrides": ("software.overrides", {}, lambda fields: chain_sets.config(software={**COSMOS, "overrides": fields})),
-    "Overrides": ("software.overrides", {}, lambda fields: chain_sets.config(software={**COMET, "overrides": fields})),
-    **inside("software.config", CometConfig, lambda fields: chain_sets.config(software={**COSMOS, "config": fields})),
-    **inside("software.app", AppConfig, lambda fields: chain_sets.config(software={**COSMOS, "app": fields})),
+    "CosmosOverrides": ("software.overrides", {}, lambda fields: chains.config(software={**COSMOS, "overrides": fields})),
+    "Overrides": ("software.overrides", {}, lambda fields: chains.config(software={**COMET, "overrides": fields})),
+    **inside("software.config", CometConfig, lambda fields: chains.config(software={**COSMOS, "config": fields})),
+    **inside("software.app", AppConfig, lambda fields: chains.config(software={**COSMOS, "app": fields})),
     "PublicNetwork": ("network", {"kind": "public"}, in_set("network")),
     "LocalNetwork": ("network", {"kind": "local", "validators": 1}, in_set("network", genesis=None)),
     "Peers": ("peers", {}, in_set("peers")),
-    "PeerSet": ("peersFrom[0]", {"set": "a"}, lambda fields: chain_sets.config(peersFrom=[fields])),
-    "PeerStack": ("peersFrom[0]", {"set": "a", "stack": "a/b/c"}, lambda fields: chain_sets.config(peersFrom=[fields])),
-    "PeerSource": ("peersFrom[0]", {"peers": [PEER]}, lambda fields: chain_sets.config(peersFrom=[fields])),
+    "PeerSet": ("peersFrom[0]", {"set": "a"}, lambda fields: chains.config(peersFrom=[fields])),
+    "PeerStack": ("peersFrom[0]", {"set": "a", "stack": "a/b/c"}, lambda fields: chains.config(peersFrom=[fields])),
+    "PeerSource": ("peersFrom[0]", {"peers": [PEER]}, lambda fields: chains.config(peersFrom=[fields])),
     "SeedNodeKeys": ("keys", {"kind": "seed"}, in_set("keys")),
     "SecretNodeKeys": ("keys", {"kind": "secret", "name": "a", "ids": {"0": "a" * 40}}, in_set("keys")),
     "SecretSigner": ("signer", {"kind": "secret", "name": "a"}, in_set("signer", type="validator")),
@@ -185,7 +185,7 @@ IN_SET: dict[str, Place] = {
     "PresetVersions": (
         "versions",
         {"preset": True},
-        in_set("versions", software=chain_sets.OSMOSIS, image={"repository": "a"}),
+        in_set("versions", software=chains.OSMOSIS, image={"repository": "a"}),
     ),
     "ClusterP2p": ("exposure", {"kind": "cluster"}, in_set("exposure")),
     "NodePortP2p": ("exposure", {"kind": "nodePort"}, in_set("exposure")),
@@ -199,18 +199,18 @@ IN_SET: dict[str, Place] = {
     "RouteHosts": (
         "routes.rpc",
         {"hosts": ["a.example.org"]},
-        lambda fields: chain_sets.config(routes={**ROUTES, "rpc": fields}),
+        lambda fields: chains.config(routes={**ROUTES, "rpc": fields}),
     ),
     "ChainContainer": ("container", {}, in_set("container")),
     "ChainPod": ("pod", {}, in_set("pod")),
     "VersionedPod": (
         "versionedPods[0]",
         {"name": "a", "containers": [{"name": "a", "image": "b"}]},
-        lambda fields: chain_sets.config(versionedPods=[fields]),
+        lambda fields: chains.config(versionedPods=[fields]),
     ),
     "ChainRollout": ("rollout", {}, in_set("rollout")),
     "ChainVolume": ("persistence", {"kind": "volume"}, in_set("persistence")),
-    "ChainNodeOverride": ("nodes.0", {}, lambda fields: chain_sets.config(nodes={"0": fields})),
+    "ChainNodeOverride": ("nodes.0", {}, lambda fields: chains.config(nodes={"0": fields})),
 }
 
 

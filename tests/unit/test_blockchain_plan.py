@@ -637,28 +637,28 @@ def test_siblings_are_the_next_three_that_run_so_that_no_node_is_asked_by_all() 
 
 def test_ports_are_one_number_everywhere() -> None:
     ports = {
-        "p2p": 1001,
-        "rpc": 1002,
-        "api": 1003,
-        "grpc": 1004,
-        "grpcWeb": 1005,
-        "metrics": 1006,
-        "privval": 1007,
-        "health": 1008,
+        "p2p": 2001,
+        "rpc": 2002,
+        "api": 2003,
+        "grpc": 2004,
+        "grpcWeb": 2005,
+        "metrics": 2006,
+        "privval": 2007,
+        "health": 2008,
     }
     planned = plan(type="sentry", ports=ports, probes={"strategy": "inSync"})
     found = node_json(planned)
     files = found["files"]
-    assert (files["config"]["p2p"]["laddr"], files["config"]["rpc"]["laddr"]) == ("tcp://0.0.0.0:1001", "tcp://0.0.0.0:1002")
-    assert files["config"]["instrumentation"]["prometheus_listen_addr"] == ":1006"
-    assert files["config"]["priv_validator_laddr"] == "tcp://0.0.0.0:1007"
-    assert files["app"]["api"]["address"] == "tcp://0.0.0.0:1003"
-    assert (files["app"]["grpc"]["address"], files["app"]["grpc-web"]["address"]) == ("0.0.0.0:1004", "0.0.0.0:1005")
+    assert (files["config"]["p2p"]["laddr"], files["config"]["rpc"]["laddr"]) == ("tcp://0.0.0.0:2001", "tcp://0.0.0.0:2002")
+    assert files["config"]["instrumentation"]["prometheus_listen_addr"] == ":2006"
+    assert files["config"]["priv_validator_laddr"] == "tcp://0.0.0.0:2007"
+    assert files["app"]["api"]["address"] == "tcp://0.0.0.0:2003"
+    assert (files["app"]["grpc"]["address"], files["app"]["grpc-web"]["address"]) == ("0.0.0.0:2004", "0.0.0.0:2005")
     health = found["health"]
-    assert (health["port"], health["rpc"], health["api"]) == (1008, "http://127.0.0.1:1002", "http://127.0.0.1:1003")
+    assert (health["port"], health["rpc"], health["api"]) == (2008, "http://127.0.0.1:2002", "http://127.0.0.1:2003")
     numbers = {port["name"]: port["containerPort"] for port in container(planned)["ports"]}
-    assert numbers == {"p2p": 1001, "rpc": 1002, "metrics": 1006, "api": 1003, "grpc": 1004, "grpc-web": 1005, "privval": 1007}
-    assert container(planned, "health")["ports"] == [{"name": "health", "containerPort": 1008, "protocol": "TCP"}]
+    assert numbers == {"p2p": 2001, "rpc": 2002, "metrics": 2006, "api": 2003, "grpc": 2004, "grpc-web": 2005, "privval": 2007}
+    assert container(planned, "health")["ports"] == [{"name": "health", "containerPort": 2008, "protocol": "TCP"}]
 
 
 def test_all_outside_peers_look_alike_only_behind_a_nat_of_the_cluster() -> None:

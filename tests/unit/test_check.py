@@ -1,14 +1,21 @@
 """Every node is asked at its own API, and what it answers or not stands in a table of 80 columns."""
 
 import json
+import runpy
 from collections.abc import Callable
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any, cast
 
 import pytest
 
+import nodestead.agents
 from nodestead.plans.stack import StackConfig, plan_stack
 from nodestead.preview.check import (
     Answer,
+    Chain,
     Target,
     answer_of,
     ask_all,
@@ -22,6 +29,7 @@ from nodestead.preview.check_job import CheckJobError, answers_of_log, check_job
 from nodestead.preview.kubectl import Kubectl, KubectlError
 from nodestead.preview.yaml_text import yaml_text
 
+AGENTS = Path(nodestead.agents.__file__).parent
 PEER = "16Uiu2HAmXYZabcdefghijklmnopqrstuvwxyzABCDEFGHGcaXpS"
 CODEX = {
     "id": PEER,
@@ -125,12 +133,12 @@ def test_an_encrypted_api_is_asked_in_https() -> None:
     ],
 )
 def test_debug_info_of_every_flavour_is_read(info: dict[str, Any], version: str, addresses: tuple[str, ...]) -> None:
-    assert answer_of("a", info) == Answer("a", "-", PEER, version, addresses)
+    assert answer_of(target("a"), info) == Answer("a", "-", PEER, version, addresses)
 
 
 @pytest.mark.parametrize("info", [None, [], "text", {}, {"id": 7}, {"status": "ok"}])
 def test_an_answer_of_something_else_is_a_problem(info: Any) -> None:
-    assert answer_of("a", info).problem == "the answer is not that of a storage node"
+    assert answer_of(target("a"), info).problem == "the answer is not that of a storage node"
 
 
 @pytest.mark.parametrize(("peer_id", "short"), [(PEER, "16U*GcaXpS"), ("12D3KooW", "12D3KooW"), ("", "")])
@@ -215,7 +223,7 @@ def test_the_table_fits_80_columns_whatever_the_nodes_are_called() -> None:
 
 def test_the_table_says_what_each_node_announces_and_why_one_fails() -> None:
     answers = [
-        answer_of("codex-1", CODEX, ready="yes", seconds=0.04),
+        answer_of(target("codex-1"), CODEX, ready="yes", seconds=0.04),
         Answer("codex-2", "no", problem="no endpoints"),
         Answer("codex-3", disabled=True),
     ]
@@ -336,3 +344,184 @@ def test_a_second_check_of_a_set_is_refused_and_deletes_nothing() -> None:
     with pytest.raises(KubectlError, match="another check of this set runs, or was interrupted"):
         run_check_job(JOB, kubectl, 3, sleep=lambda _: None)
     assert [words[0] for words in asked.asked] == ["create"]
+
+
+# ---- chain nodes
+
+ID = "0123456789abcdef0123456789abcdef01234567"
+NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
+KEYS = {"kind": "secret", "name": "node-keys", "ids": {"0": ID, "1": "f" * 40}}
+
+
+def chain_plan(**given: Any) -> Any:
+    software = {"kind": "cosmos", "chainId": "net-1", "binary": "simd", "minGasPrice": "0stake"}
+    image = {"repository": "registry.example.org/simd", "tag": "v1"}
+    one = {"software": software, "image": image, "genesis": {"kind": "url", "url": "https://example.org/genesis.json"}, **given}
+    config = {"namespace": {"name": "chain"}, "cluster": {"context": "prod"}, "blockchainNodeSets": {"hub": one}}
+    return plan_stack(StackConfig.model_validate(config)).sets[0]
+
+
+def chain_target(node: str = "hub-0", *, has_peers: bool = True) -> Target:
+    return Target(node, "chain", f"http://{node}-p2p.chain:26657", chain=Chain(ID, "net-1", 60, has_peers))
+
+
+def said(**sync: Any) -> dict[str, Any]:
+    latest = {"latest_block_height": "812", "latest_block_time": "2026-05-01T11:59:56.123456789Z", "catching_up": False, **sync}
+    return {
+        "status": {"node_info": {"id": ID, "network": "net-1", "version": "0.38.17"}, "sync_info": latest},
+        "net_info": {"n_peers": "3"},
+        "abci_info": {"response": {"version": "1.4.2"}},
+    }
+
+
+def test_every_node_of_a_chain_set_is_asked_at_its_rpc() -> None:
+    asked = list(targets(chain_plan(replicas=2, keys=KEYS, nodes={"1": {"disabled": "pod"}})))
+    assert [(one.node, one.url, one.disabled) for one in asked] == [
+        ("hub-0", "http://hub-0-p2p.chain:26657", False),
+        ("hub-1", "http://hub-1-p2p.chain:26657", True),
+    ]
+    assert asked[0].chain == Chain(ID, "net-1", 60, has_peers=True)
+    assert asked[0].proxy_path == "/api/v1/namespaces/chain/services/hub-0-p2p:26657/proxy"
+
+
+def test_an_id_from_the_seed_is_not_known_outside_the_state() -> None:
+    (one,) = targets(chain_plan())
+    assert one.chain == Chain(None, "net-1", 60, has_peers=False)
+
+
+def test_a_chain_node_that_is_well_is_read() -> None:
+    answer = answer_of(chain_target(), said(), ready="yes", seconds=0.1, now=NOW)
+    assert (answer.problem, answer.peer_id, answer.version, answer.height, answer.peers) == (None, ID, "1.4.2", 812, 3)
+    assert answer.block_age == pytest.approx(3.876544)
+
+
+def test_the_version_is_that_of_the_engine_where_the_application_tells_none() -> None:
+    assert answer_of(chain_target(), {**said(), "abci_info": {}}, now=NOW).version == "0.38.17"
+
+
+@pytest.mark.parametrize(
+    ("info", "problem"),
+    [
+        (said(catching_up=True), "it is catching up; its last block, 812, is 3s old"),
+        (
+            said(latest_block_time="2026-05-01T10:49:00Z"),
+            "its last block, 812, is 1h11m old, and probes.maxBlockAge is 1m0s: it is cut off, or its chain stands still",
+        ),
+        (said(latest_block_height="0", latest_block_time="0001-01-01T00:00:00Z"), "it has no block yet"),
+        ({**said(), "net_info": {"n_peers": "0"}}, "it has no peers"),
+        (
+            {**said(), "status": {**said()["status"], "node_info": {"id": "e" * 40, "network": "net-2"}}},
+            (
+                f"it is {'e' * 40}, and the stack names {ID}: it has another key, or its Service another pod;"
+                " it is on the chain net-2, and not on net-1"
+            ),
+        ),
+        (None, "the answer is not that of a chain node"),
+        ({"status": []}, "the answer is not that of a chain node"),
+        (said(latest_block_time="yesterday"), "the answer is not that of a chain node"),
+    ],
+)
+def test_what_is_wrong_with_a_chain_node_is_said_in_words(info: Any, problem: str) -> None:
+    assert answer_of(chain_target(), info, now=NOW).problem == problem
+
+
+def test_a_lone_node_needs_no_peers() -> None:
+    assert answer_of(chain_target(has_peers=False), {**said(), "net_info": {"n_peers": "0"}}, now=NOW).problem is None
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_chain_node_is_asked_three_questions_through_the_proxy(wrapped: bool) -> None:
+    def answer(*args: str) -> str:
+        if args[1] == "pods":
+            return "hub-0-0\thub-0\tTrue\n"
+        inner = said()[args[2].rpartition("/")[2]]
+        return json.dumps({"jsonrpc": "2.0", "id": -1, "result": inner} if wrapped else inner)
+
+    asked, kubectl = fake(answer)
+    (found,) = ask_all([chain_target()], kubectl, 60)
+    assert (found.ready, found.height, found.peers, found.version) == ("yes", 812, 3, "1.4.2")
+    path = "/api/v1/namespaces/chain/services/hub-0-p2p:26657/proxy"
+    assert [words[2] for words in asked.asked[1:]] == [f"{path}/status", f"{path}/net_info", f"{path}/abci_info"]
+
+
+def test_a_stack_of_both_kinds_has_a_table_for_each() -> None:
+    answers = [
+        answer_of(target("codex-1"), CODEX, ready="yes", seconds=0.04),
+        answer_of(chain_target(), said(), ready="yes", seconds=0.1, now=NOW),
+        answer_of(chain_target("hub-1"), said(catching_up=True), ready="no", seconds=0.1, now=NOW),
+        Answer("hub-2", "no", problem="no endpoints", chain=True),
+        Answer("hub-3", disabled=True, chain=True),
+    ]
+    assert report(answers).splitlines() == [
+        "NODE     READY  PEER ID     VERSION  ANNOUNCED             TIME",
+        "codex-1  yes    16U*GcaXpS  v0.2.5   203.0.113.7:30510 +1  0.04s",
+        "",
+        "NODE   READY     NODE ID     VERSION  HEIGHT     AGE  PEERS",
+        "hub-0  yes       012*234567  1.4.2    812        3s   3",
+        "hub-1  no        012*234567  1.4.2    812        3s   3",
+        "hub-2  no                             no answer",
+        "hub-3  disabled",
+        "hub-1: it is catching up; its last block, 812, is 3s old",
+        "hub-2: no endpoints",
+        "2 of 4 nodes serve, 1 disabled",
+    ]
+
+
+def test_the_job_of_a_chain_set_asks_with_the_image_that_prepares_its_nodes() -> None:
+    plan = chain_plan(replicas=1)
+    job = check_job(plan, list(targets(plan)), answer_seconds=10, deadline_seconds=90)
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"].startswith("docker.io/library/python:")
+    assert container["command"][:2] == ["python3", "-c"]
+    assert container["env"][0] == {"name": "NODES", "value": "hub-0 http://hub-0-p2p.chain:26657\n"}
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    assert labels["nodestead.io/api-client"] == "true"
+    (policy,) = [one for one in plan.manifests() if one["kind"] == "NetworkPolicy"]
+    assert not policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_log_of_a_chain_sets_job_is_read_node_by_node() -> None:
+    digest = json.dumps(said(catching_up=True))
+    log = f"hub-0\tok\t{digest}\nhub-1\tfail\tConnection refused\n"
+    first, second = answers_of_log(log, [chain_target(), chain_target("hub-1")])
+    assert (first.height, first.peers) == (812, 3)
+    assert (first.problem or "").startswith("it is catching up; its last block, 812, is ")
+    assert second == Answer("hub-1", problem="Connection refused", chain=True)
+
+
+class Rpc(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        name = self.path.strip("/")
+        whole = (
+            {**said()["status"], "validator_info": {"address": "A"}} if name == "status" else {**said()[name], "peers": [{}] * 3}
+        )
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"jsonrpc": "2.0", "result": whole}).encode())
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_the_jobs_script_asks_nodes_and_prints_what_the_check_reads(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Rpc) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        here = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("NODES", f"hub-0 {here}\nhub-1 http://127.0.0.1:1\n")
+        monkeypatch.setenv("TIMEOUT", "5")
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(AGENTS / "check_chain.py"), run_name="__main__")
+        server.shutdown()
+    assert ended.value.code == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first.split("\t")[2]) == said()
+    assert second.split("\t")[:2] == ["hub-1", "fail"]
+    assert "refused" in second
+
+
+def test_the_jobs_script_without_nodes_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NODES", "")
+    with pytest.raises(SystemExit, match="NODES is empty"):
+        runpy.run_path(str(AGENTS / "check_chain.py"), run_name="__main__")

@@ -248,7 +248,7 @@ def test_a_stack_without_nodes_cannot_be_checked(folder: Path, capsys: pytest.Ca
         "config:\n  nodestead:namespace: {name: storage}\n  nodestead:cluster: {context: a}\n", encoding="utf-8"
     )
     assert main(["check", "empty"]) == 2
-    assert capsys.readouterr().err == "nodestead: the stack empty has no node with an API\n"
+    assert capsys.readouterr().err == "nodestead: the stack empty has no node with an API or an RPC\n"
 
 
 # ---- data

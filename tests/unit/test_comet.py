@@ -103,6 +103,7 @@ P2P = {
     "allow_duplicate_ip": False,
 }
 FULL = {
+    "priv_validator_key_file": "/run/nodestead-keys/priv_validator_key.json",
     "moniker": "hub-0",
     "db_backend": "goleveldb",
     "log_level": "info",
@@ -115,8 +116,8 @@ FULL = {
     "statesync": {"temp_dir": "/home/operator/cosmos/tmp"},
     "instrumentation": {"prometheus": True, "prometheus_listen_addr": ":26660"},
 }
-KEY = {"priv_validator_key_file": "/run/nodestead-keys/priv_validator_key.json"}
-LISTENS = {"priv_validator_laddr": "tcp://0.0.0.0:1234"}
+NO_KEY = {"priv_validator_key_file": None}
+LISTENS = NO_KEY | {"priv_validator_laddr": "tcp://0.0.0.0:1234"}
 UNINDEXED = {"tx_index": {"indexer": "null"}}
 
 
@@ -128,17 +129,23 @@ UNINDEXED = {"tx_index": {"indexer": "null"}}
         ("sentry", {"remote_signer": True}, LISTENS | UNINDEXED),
         # One that shields a validator with a key of its own has no signer to wait for.
         ("sentry", {}, UNINDEXED),
-        ("validator", {"has_consensus_key": True}, KEY | UNINDEXED),
+        ("validator", {}, UNINDEXED),
         ("validator", {"remote_signer": True}, LISTENS | UNINDEXED),
         (
             "validator",
-            {"has_consensus_key": True, "behind_sentries": True},
-            KEY | UNINDEXED | {"p2p": P2P | {"pex": False}},
+            {"behind_sentries": True},
+            UNINDEXED | {"p2p": P2P | {"pex": False}},
         ),
         ("seed", {}, UNINDEXED | {"p2p": P2P | {"seed_mode": True}}),
         ("full", {"peers_share_address": True}, {"p2p": P2P | {"allow_duplicate_ip": True}}),
         ("full", {"local": True}, {"p2p": P2P | {"addr_book_strict": False}}),
-        ("full", {"keys_dir": "/k"}, {"node_key_file": "/k/node_key.json"}),
+        (
+            "full",
+            {"keys_dir": "/k"},
+            {"node_key_file": "/k/node_key.json", "priv_validator_key_file": "/k/priv_validator_key.json"},
+        ),
+        # Who develops looks for transactions, on whichever node.
+        ("validator", {"local": True}, {"p2p": P2P | {"addr_book_strict": False}}),
         (
             "full",
             {"p2p_port": 1, "rpc_port": 2, "metrics_port": 3, "home": "/h"},
@@ -152,7 +159,8 @@ UNINDEXED = {"tx_index": {"indexer": "null"}}
     ],
 )
 def test_each_type_of_node_has_its_file(node_type: ChainType, decided: dict[str, Any], others: dict[str, Any]) -> None:
-    assert files(node_type=node_type, **decided) == FULL | others
+    expected = {key: value for key, value in (FULL | others).items() if value is not None}
+    assert files(node_type=node_type, **decided) == expected
 
 
 def test_values_of_deploy_time_go_through_untouched() -> None:
@@ -518,7 +526,8 @@ def test_every_computed_key_is_refused_in_every_spelling(key: str, style: str) -
     (line,) = told_of(config)
     assert line.startswith(f"overrides.config.{'.'.join([*sections, name])}: ")
     assert COMPUTED[key] in line
-    assert bool(told_of(config, replace=True)) == (key == "tx_index.psql_conn")
+    never = {"tx_index.psql_conn", "priv_validator_key_file", "priv_validator_state_file"}
+    assert bool(told_of(config, replace=True)) == (key in never)
 
 
 @pytest.mark.parametrize(
@@ -560,7 +569,7 @@ def test_every_key_is_one_of_the_file_that_cometbft_makes(tmp_path: Path) -> Non
         pytest.skip("no cometbft on PATH, so the keys of config.toml are not held against a real file")
     subprocess.run([binary, "init", "--home", tmp_path], env={"CMTHOME": ""}, check=True, capture_output=True)
     real = tomllib.loads((tmp_path / "config" / "config.toml").read_text())
-    written = files(SET, "validator", has_consensus_key=True)
+    written = files(SET, "validator")
     for section, values in written.items():
         table = {section: values} if not isinstance(values, dict) else values
         there = real if not isinstance(values, dict) else real[section]

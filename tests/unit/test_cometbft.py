@@ -44,6 +44,7 @@ def refusals(**given: Any) -> list[str]:
 
 
 CONFIG = {
+    "priv_validator_key_file": "/run/nodestead-keys/priv_validator_key.json",
     "proxy_app": "kvstore",
     "abci": "socket",
     "moniker": "kv-0",
@@ -69,7 +70,7 @@ CONFIG = {
     "statesync": {"temp_dir": "/home/operator/cosmos/tmp"},
     "instrumentation": {"prometheus": True, "prometheus_listen_addr": ":26660"},
 }
-KEY = {"priv_validator_key_file": "/run/nodestead-keys/priv_validator_key.json"}
+NO_KEY = {"priv_validator_key_file": None}
 UNINDEXED = {"tx_index": {"indexer": "null"}}
 
 
@@ -78,13 +79,14 @@ UNINDEXED = {"tx_index": {"indexer": "null"}}
     [
         ("full", {}, {}),
         ("archive", {}, {}),
-        ("sentry", {"remote_signer": True}, UNINDEXED | {"priv_validator_laddr": "tcp://0.0.0.0:1234"}),
-        ("validator", {"has_consensus_key": True}, UNINDEXED | KEY),
+        ("sentry", {"remote_signer": True}, NO_KEY | UNINDEXED | {"priv_validator_laddr": "tcp://0.0.0.0:1234"}),
+        ("validator", {}, UNINDEXED),
         ("seed", {}, UNINDEXED | {"p2p": CONFIG["p2p"] | {"seed_mode": True}}),
     ],
 )
 def test_each_type_of_node_has_its_file(node_type: ChainType, decided: dict[str, Any], others: dict[str, Any]) -> None:
-    assert spec(node_type, decided).files == {"config": CONFIG | others, "app": {}, "client": {}}
+    expected = {key: value for key, value in (CONFIG | others).items() if value is not None}
+    assert spec(node_type, decided).files == {"config": expected, "app": {}, "client": {}}
 
 
 def test_a_node_is_made_and_started_by_these_arguments() -> None:
@@ -192,7 +194,7 @@ def test_keys_and_flags_are_those_of_the_real_program(tmp_path: Path) -> None:
     binary = shutil.which("cometbft")
     if binary is None:
         pytest.skip("no cometbft on PATH, so keys and flags are not held against a real node")
-    made = spec("validator", {"has_consensus_key": True}, binary=binary)
+    made = spec("validator", {}, binary=binary)
     # As in the official image.
     environment = os.environ | {"CMTHOME": "/nowhere/cometbft"} | made.env
     subprocess.run([a.replace("{defaults}", str(tmp_path)) for a in made.init], env=environment, check=True, capture_output=True)

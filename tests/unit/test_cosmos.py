@@ -59,6 +59,7 @@ def refusals(**given: Any) -> list[str]:
 # ---- files
 
 CONFIG = {
+    "priv_validator_key_file": "/run/nodestead-keys/priv_validator_key.json",
     "moniker": "hub-0",
     "db_backend": "goleveldb",
     "log_level": "info",
@@ -90,9 +91,9 @@ APP = {
     "grpc-web": {"enable": True, "address": "0.0.0.0:9091", "enable-unsafe-cors": False},
 }
 CLIENT = {"chain-id": "hub-1", "node": "tcp://localhost:26657"}
-KEY = {"priv_validator_key_file": "/run/nodestead-keys/priv_validator_key.json"}
+NO_KEY = {"priv_validator_key_file": None}
 UNINDEXED = {"tx_index": {"indexer": "null"}}
-LISTENS = {"priv_validator_laddr": "tcp://0.0.0.0:1234"}
+LISTENS = NO_KEY | {"priv_validator_laddr": "tcp://0.0.0.0:1234"}
 
 
 @pytest.mark.parametrize(
@@ -101,14 +102,15 @@ LISTENS = {"priv_validator_laddr": "tcp://0.0.0.0:1234"}
         ("full", {}, {}, {}),
         ("archive", {}, {}, {"pruning": "nothing"}),
         ("sentry", {"remote_signer": True}, LISTENS | UNINDEXED, {}),
-        ("validator", {"has_consensus_key": True}, KEY | UNINDEXED, {}),
+        ("validator", {}, UNINDEXED, {}),
         ("seed", {}, UNINDEXED | {"p2p": CONFIG["p2p"] | {"seed_mode": True}}, {}),
     ],
 )
 def test_each_type_of_node_has_its_files(
     node_type: ChainType, decided: dict[str, Any], config: dict[str, Any], app: dict[str, Any]
 ) -> None:
-    assert spec(node_type, decided).files == {"config": CONFIG | config, "app": APP | app, "client": CLIENT}
+    expected = {key: value for key, value in (CONFIG | config).items() if value is not None}
+    assert spec(node_type, decided).files == {"config": expected, "app": APP | app, "client": CLIENT}
 
 
 def test_ports_of_the_set_are_in_all_files() -> None:

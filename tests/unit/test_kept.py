@@ -232,3 +232,68 @@ def test_pods_are_asked_for_names_alone() -> None:
     ((*words, template),) = kubectl.asked
     assert words == ["get", "pods,statefulsets.apps", "--namespace", "storage", "--output"]
     assert "containers" not in template
+
+
+# ---- chain sets
+
+CHAIN: dict[str, Any] = {
+    "software": {"kind": "cosmos", "chainId": "net-1", "binary": "simd", "minGasPrice": "0stake"},
+    "image": {"repository": "registry.example.org/simd", "tag": "v1"},
+    "genesis": {"kind": "inline", "text": '{"chain_id": "net-1"}'},
+}
+
+
+def chains(**sets: dict[str, Any]) -> Held:
+    config = {"namespace": {"name": "storage"}, "cluster": {"context": "prod"}, "blockchainNodeSets": sets}
+    return held_by(plan_stack(StackConfig.model_validate(config)).manifests())
+
+
+def test_claims_and_keys_of_a_chain_set_are_held() -> None:
+    held = chains(hub={**CHAIN, "replicas": 2, "firstOrdinal": 3})
+    assert [held.holds(claim(f"data-hub-{n}-0")) for n in (2, 3, 4, 5)] == [False, True, True, False]
+    assert [held.holds(key(f"hub-{n}-key-g1")) for n in (2, 3, 4, 5)] == [False, True, True, False]
+
+
+def test_a_switched_off_chain_node_holds_its_claim_and_key() -> None:
+    held = chains(hub={**CHAIN, "nodes": {"0": {"disabled": "all"}}})
+    assert held.holds(claim("data-hub-0-0"))
+    assert held.holds(key("hub-0-key-g1"))
+
+
+def test_older_keys_of_a_chain_set_are_not_held() -> None:
+    held = chains(hub={**CHAIN, "keys": {"kind": "seed", "generation": 2}})
+    assert [held.holds(key(f"hub-0-key-g{n}")) for n in (1, 2)] == [False, True]
+
+
+def test_a_set_holds_nothing_of_one_whose_name_begins_with_its_own() -> None:
+    held = chains(hub={**CHAIN, "replicas": 1}, **{"hub-eu": {**CHAIN, "replicas": 1}})
+    found = [claim(f"data-{node}-0") for node in ("hub-0", "hub-eu-0", "hub-eu-1", "hub-1", "hub-e-0", "hub-0-0")]
+    assert [held.holds(one) for one in found] == [True, True, False, False, False, False]
+    alone = chains(hub={**CHAIN, "replicas": 1})
+    assert not alone.holds(claim("data-hub-eu-0-0"))
+    assert not alone.holds(key("hub-eu-0-key-g1"))
+
+
+def test_keys_that_a_validator_was_given_are_held() -> None:
+    signer = {"kind": "secret", "name": "val-<replica>", "key": "consensus.json", "addresses": {"0": "A" * 40}}
+    keys = {"kind": "secret", "name": "node-keys", "ids": {"0": "a" * 40}}
+    held = chains(hub={**CHAIN, "type": "validator", "signer": signer, "keys": keys})
+    assert held.holds(key("val-0"))
+    assert held.holds(key("node-keys"))
+    assert not held.holds(key("val-1"))
+
+
+def test_claims_that_chain_nodes_were_given_are_held() -> None:
+    held = chains(
+        one={**CHAIN, "persistence": {"kind": "existingClaim", "claim": "old-data"}},
+        two={**CHAIN, "nodes": {"0": {"existingClaim": "data-cosmos-0"}}},
+    )
+    assert held.holds(claim("old-data"))
+    assert held.holds(claim("data-cosmos-0"))
+    assert not held.holds(claim("data-two-0-0"))
+
+
+def test_guards_and_configs_hold_no_data_and_are_not_listed() -> None:
+    kubectl = FakeKubectl("")
+    assert list(kept_objects(cast("Kubectl", kubectl))) == []
+    assert kubectl.asked[0][1] == "persistentvolumeclaims,secrets"

@@ -89,3 +89,13 @@ def test_keys_of_mappings_are_plain() -> None:
 
 def test_a_value_of_another_resource_is_told_by_what_it_can_do() -> None:
     assert isinstance(LATER, Deferred)
+
+
+def test_a_text_and_its_fingerprint_are_made_of_one_rendering() -> None:
+    rendered: list[Any] = []
+    seed = Late.of(Seed("hub"), str.upper, "(seed)")
+    text = settled_text({"a": seed}, lambda value: rendered.append(value) or value["a"])
+    whole = settled_after(text, len)
+    given = "abc"
+    assert (text.make(given), whole.make(given), text.make("d")) == ("ABC", 3, "D")
+    assert rendered == [{"a": "(seed)"}, {"a": "ABC"}, {"a": "D"}]

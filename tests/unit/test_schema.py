@@ -77,3 +77,8 @@ def test_keys_are_those_of_yaml() -> None:
     group = stack_schema()["$defs"]["StorageNodeGroupArgs"]["properties"]
     assert "firstOrdinal" in group
     assert "first_ordinal" not in group
+
+
+def test_a_default_section_shows_only_what_it_says() -> None:
+    assert stack_schema()["$defs"]["CosmosChain"]["properties"]["config"]["default"]["consensus"] == {}
+    assert stack_schema()["$defs"]["BlockchainNodeSetArgs"]["properties"]["network"]["default"] == {"kind": "public"}

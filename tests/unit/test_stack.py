@@ -385,3 +385,175 @@ def test_two_sets_whose_objects_would_share_a_name_are_refused() -> None:
         plan_stack(chains({"hub": chain_config(serviceAccount={"name": "x"}), "sea": chain_config(serviceAccount={"name": "x"})}))
     assert refusal.value.problems == ["the stack: two sets make ServiceAccount x; rename one of them"]
     plan_stack(chains({"hub": chain_config(), "hub-0": chain_config()}))
+
+
+# ---- what two sets may not share
+
+
+CLAIM = {"kind": "existingClaim", "claim": "mine"}
+KEY_SECRET = {"kind": "secret", "name": "nodes", "ids": {"0": "a" * 40}}
+
+
+@pytest.mark.parametrize(
+    "given", [{"persistence": CLAIM}, {"nodes": {"0": {"existingClaim": "mine"}}}], ids=["persistence", "nodes"]
+)
+def test_two_sets_on_one_claim_are_refused(given: dict[str, Any]) -> None:
+    path = "persistence.claim" if "persistence" in given else "nodes.0.existingClaim"
+    assert chain_problems({"a": chain_config(persistence=CLAIM), "b": chain_config(**given)}) == [
+        f"blockchainNodeSets.b.{path}: 'mine' holds the data of blockchainNodeSets.a: name another"
+    ]
+
+
+def test_a_set_and_a_group_on_one_claim_are_refused() -> None:
+    group = {**NETWORK, "software": {**CODEX["software"], "quota": "1Gi"}, "nodes": {"1": {"existingClaim": "mine"}}}
+    assert problems({"codex": group}, blockchainNodeSets={"hub": chain_config(persistence=CLAIM)}) == [
+        "blockchainNodeSets.hub.persistence.claim: 'mine' holds the data of storageNodeGroups.codex: name another"
+    ]
+
+
+def test_a_claim_that_another_set_makes_is_refused() -> None:
+    taker = chain_config(nodes={"0": {"existingClaim": "data-hub-1-0"}})
+    assert chain_problems({"hub": chain_config(replicas=2), "sea": taker}) == [
+        "blockchainNodeSets.sea.nodes.0.existingClaim: 'data-hub-1-0' holds the data of blockchainNodeSets.hub: name another"
+    ]
+    assert chain_problems({"sea": taker, "hub": chain_config(replicas=2)}) == [
+        (
+            "blockchainNodeSets.hub.persistence: 'data-hub-1-0', which node 1 makes, holds the data of blockchainNodeSets.sea:"
+            " name another there"
+        )
+    ]
+    chains({"hub": chain_config(), "sea": taker})
+    chains({"hub": chain_config(replicas=2, persistence={"kind": "ephemeral"}), "sea": taker})
+
+
+def one_seed(**given: Any) -> dict[str, Any]:
+    return chain_config(keys={"kind": "seed", "seed": SEED}, **given)
+
+
+LOCAL_NET = {"genesis": None, "replicas": 2, "network": {"kind": "local", "validators": 2}}
+ONE_ID = "two nodes would have one node id; use another seed, or other ordinals"
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "what"),
+    [
+        (one_seed(), one_seed(), f"gives node keys of blockchainNodeSets.a: {ONE_ID}"),
+        (one_seed(replicas=3), one_seed(firstOrdinal=2), f"gives node keys of blockchainNodeSets.a: {ONE_ID}"),
+        (
+            one_seed(**LOCAL_NET),
+            one_seed(**LOCAL_NET),
+            (
+                "gives node keys and consensus keys of blockchainNodeSets.a: two validators would sign with one key; use another"
+                " seed, or other ordinals"
+            ),
+        ),
+        (one_seed(**LOCAL_NET), one_seed(), f"gives node keys of blockchainNodeSets.a: {ONE_ID}"),
+    ],
+)
+def test_two_sets_with_one_seed_are_refused_and_the_seed_is_not_shown(
+    one: dict[str, Any], two: dict[str, Any], what: str
+) -> None:
+    found = chain_problems({"a": one, "b": {**two, "keys": {"kind": "seed", "seed": SEED.upper()}}})
+    assert found == [f"blockchainNodeSets.b.keys.seed: {what}"]
+    assert SEED not in found[0].lower()
+
+
+def test_one_seed_may_serve_two_sets_with_other_ordinals_or_another_generation() -> None:
+    chains({"a": one_seed(replicas=3), "b": one_seed(firstOrdinal=3)})
+    chains({"a": one_seed(), "b": chain_config(keys={"kind": "seed", "seed": SEED, "generation": 2})})
+    stack({"a": seeded()}, blockchainNodeSets={"b": one_seed(firstOrdinal=1)})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {**KEY_SECRET, "key": "node_key-<replica>.json", "ids": {"0": "b" * 40}},
+        {**KEY_SECRET, "key": "node_key-0.json"},
+        {**KEY_SECRET, "name": "others"},
+    ],
+    ids=["entry", "both", "id"],
+)
+def test_two_sets_with_one_given_node_key_are_refused(other: dict[str, Any]) -> None:
+    assert chain_problems({"a": chain_config(keys=KEY_SECRET), "b": chain_config(keys=other)}) == [
+        (
+            "blockchainNodeSets.b.keys: names node keys of blockchainNodeSets.a: two nodes would have one node id; use another"
+            " Secret, or other entries"
+        )
+    ]
+    own = {**KEY_SECRET, "ids": {"5": "b" * 40}}
+    chains({"a": chain_config(keys=KEY_SECRET), "b": chain_config(keys=own, firstOrdinal=5)})
+
+
+def at(address: str, **given: Any) -> dict[str, Any]:
+    """A set whose load balancer is asked for by its address."""
+    return chain_config(exposure={"kind": "loadBalancer", "loadBalancerIPs": {"0": address}}, **given)
+
+
+def announcing(host: str, **given: Any) -> dict[str, Any]:
+    """A set that announces a given address of its load balancer."""
+    fixed = {"kind": "fixed", "addresses": {"0": host}}
+    return chain_config(exposure={"kind": "loadBalancer", "externalAddress": fixed}, **given)
+
+
+IP = "203.0.113.7"
+OWN = "give each load balancer its own"
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "what"),
+    [
+        (at(IP), at(IP), f"exposure.loadBalancerIPs.0: {IP} with port 26656 is that of blockchainNodeSets.a: {OWN}"),
+        (
+            announcing("2001:db8::7"),
+            announcing("2001:DB8:0::7"),
+            (f"exposure.externalAddress.addresses.0: 2001:DB8:0::7 with port 26656 is announced by blockchainNodeSets.a: {OWN}"),
+        ),
+        (
+            at(IP),
+            chain_config(exposure={"kind": "loadBalancer"}, nodes={"0": {"externalAddress": IP}}),
+            f"nodes.0.externalAddress: {IP} with port 26656 is announced by blockchainNodeSets.a: {OWN}",
+        ),
+    ],
+    ids=["asked for", "announced", "both"],
+)
+def test_two_sets_behind_one_address_and_port_are_refused(one: dict[str, Any], two: dict[str, Any], what: str) -> None:
+    assert chain_problems({"a": one, "b": two}) == [f"blockchainNodeSets.b.{what}"]
+
+
+def test_a_set_and_a_group_behind_one_address_are_refused_with_one_port_only() -> None:
+    assert problems({"a": balanced(**{"1": IP})}, blockchainNodeSets={"b": at(IP, ports={"p2p": 8070})}) == [
+        f"blockchainNodeSets.b.exposure.loadBalancerIPs.0: {IP} with port 8070 is that of storageNodeGroups.a: {OWN}"
+    ]
+    stack({"a": balanced(**{"1": IP})}, blockchainNodeSets={"b": at(IP)})
+
+
+def test_two_sets_behind_one_address_with_ports_of_their_own_pass() -> None:
+    chains({"a": at(IP), "b": at(IP, ports={"p2p": 26756}), "c": announcing(IP, ports={"p2p": 26856})})
+    behind = {"kind": "fixed", "addresses": {"0": IP}}
+    sets = {name: public(basePort=port, externalAddress=behind) for name, port in (("a", 30500), ("b", 30600))}
+    chains(sets)
+
+
+def routes(**hosts: str) -> dict[str, Any]:
+    asked = {protocol: {"hosts": [host]} for protocol, host in hosts.items()}
+    secret = {"secret": "tls"}
+    return chain_config(routes={"kind": "ingress", "tls": secret, "controllerNamespace": "edge", **asked})
+
+
+def test_two_sets_on_one_host_are_refused_whatever_the_protocol() -> None:
+    assert chain_problems({"a": routes(rpc="x.example.org"), "b": routes(api="y.example.org", grpc="x.example.org")}) == [
+        "blockchainNodeSets.b.routes.grpc.hosts[0]: x.example.org leads to the nodes of blockchainNodeSets.a: set another host"
+    ]
+    chains({"a": routes(rpc="x.example.org"), "b": routes(rpc="y.example.org")})
+
+
+def test_peers_are_of_the_same_chain() -> None:
+    osmosis = chain_config(software={"kind": "cosmos", "chain": "osmosis-1"}, genesis=None)
+    comet = chain_config(software={"kind": "cometbft", "chainId": "net-1", "proxyApp": "kvstore"}, image=None)
+    hub = chain_config(peersFrom=[{"set": "same"}, {"set": "osmosis"}, {"set": "osmosis", "stack": "org/project/prod"}])
+    assert chain_problems({"hub": hub, "same": comet, "osmosis": osmosis}) == [
+        (
+            "blockchainNodeSets.hub.peersFrom[1].set: osmosis is of chain osmosis-1, and this set of net-1: their nodes refuse"
+            " each other; name a set of the same chain"
+        )
+    ]

@@ -165,7 +165,7 @@ def test_what_the_user_says_wins() -> None:
 
 
 def test_each_version_waits_for_its_turn() -> None:
-    mine = {**TOOL, "env": [{"name": "VERSION", "value": "x"}, {"name": "GATE", "value": ""}, {"name": "A", "value": "b"}]}
+    mine = {**TOOL, "env": [{"name": "A", "value": "b"}]}
     found = containers(plan(**VERSIONS, **with_pod(mine)))
     for version in ("h0", "h10"):
         one = found[f"simd-{version}"]
@@ -211,11 +211,9 @@ def test_health_stays_closed_where_nobody_follows(given: dict[str, Any]) -> None
 # --- what the pod is, and is not ---
 
 
-def test_no_selector_of_the_set_takes_it_for_a_node_whatever_labels_the_user_gives() -> None:
-    loud = {"nodestead.io/set": "blockchain-node-set", "app.kubernetes.io/instance": "hub", "team": "chain"}
-    planned = plan(
-        replicas=2, monitoring={}, labels=loud, exposure={"kind": "nodePort"}, **VERSIONS, **with_pod(TOOL, labels=loud)
-    )
+def test_no_selector_of_the_set_takes_it_for_a_node() -> None:
+    given = {"labels": {"team": "chain"}, "monitoring": {}, "exposure": {"kind": "nodePort"}}
+    planned = plan(replicas=2, **given, **VERSIONS, **with_pod(TOOL, labels={"tier": "extra"}))
     selectors = [
         selector.get("matchLabels", selector)
         for one in planned.manifests()
@@ -230,7 +228,7 @@ def test_no_selector_of_the_set_takes_it_for_a_node_whatever_labels_the_user_giv
     assert own.items() <= pod.items()
     assert not own.items() <= find(planned, "StatefulSet", "hub-1-tool")["spec"]["template"]["metadata"]["labels"].items()
     assert not own.items() <= find(planned, "StatefulSet", "hub-0")["spec"]["template"]["metadata"]["labels"].items()
-    assert pod.items() >= {**API_CLIENT, "app.kubernetes.io/component": "versioned-pod", "team": "chain"}.items()
+    assert pod.items() >= {**API_CLIENT, "app.kubernetes.io/component": "versioned-pod", "team": "chain", "tier": "extra"}.items()
 
 
 @pytest.mark.parametrize("given", [{}, VERSIONS], ids=["one version", "several"])
@@ -293,9 +291,9 @@ def test_registry_secrets_are_those_of_its_images() -> None:
 
 
 def test_patches_reach_it() -> None:
-    patches = {"StatefulSet": {"hub-0-tool": {"spec": {"replicas": 2}}, "*": {"metadata": {"labels": {"x": "y"}}}}}
+    patches = {"StatefulSet": {"hub-0-tool": {"spec": {"minReadySeconds": 3}}, "*": {"metadata": {"labels": {"x": "y"}}}}}
     found = find(plan(patches=patches, **with_pod(TOOL)), *NAME)
-    assert (found["spec"]["replicas"], found["metadata"]["labels"]["x"]) == (2, "y")
+    assert (found["spec"]["minReadySeconds"], found["metadata"]["labels"]["x"]) == (3, "y")
 
 
 # --- refusals ---
@@ -307,7 +305,7 @@ NO_SHELL = {"software": {**COMET, "shell": False}}
 @pytest.mark.parametrize(
     ("given", "refused"),
     [
-        (with_pod(), "versionedPods[0].containers: has 0 items"),
+        (with_pod(), "versionedPods[0].containers: has 0 entries; write at least 1"),
         (with_pod({"name": "simd"}), "versionedPods[0].containers[0].command: is required without image"),
         (with_pod({"name": "simd", "args": ["x"]}), "versionedPods[0].containers[0].command: is required without image"),
         (with_pod(TOOL, {**OTHER, "name": "simd"}), "versionedPods[0].containers[1].name: simd is taken in this pod"),
@@ -334,6 +332,10 @@ NO_SHELL = {"software": {**COMET, "shell": False}}
             )
             for probe in ("livenessProbe", "readinessProbe", "startupProbe")
         ),
+        (
+            with_pod({**TOOL, "env": [{"name": "A", "value": ""}, {"name": "GATE", "value": "x"}]}) | VERSIONS,
+            "versionedPods[0].containers[0].env[1].name: GATE is read by the script that waits",
+        ),
         (with_pod(TOOL, {**OTHER, "name": "follow"}) | VERSIONS, "versionedPods[0].containers[1].name: follow is a container"),
         (
             with_pod(TOOL, {**OTHER, "name": "simd-h10"}) | VERSIONS,
@@ -341,7 +343,7 @@ NO_SHELL = {"software": {**COMET, "shell": False}}
         ),
         (
             with_pod({**TOOL, "name": "n" * 60}) | VERSIONS,
-            f"versionedPods[0].containers[0].name: {'n' * 60}-h10 has 64 characters, and a container's name at most 63; shorten it",
+            f"versionedPods[0].containers[0].name: {'n' * 60}-h10 has 64 characters, and a container's name at most 63",
         ),
         ({**VERSIONS, **NO_SHELL, **with_pod(TOOL)}, "versions: an image without a shell cannot wait for its height"),
     ],

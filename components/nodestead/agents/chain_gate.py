@@ -172,6 +172,22 @@ class Gate(Turns):
     at: Situation = _UNKNOWN
     _ran: tuple[str, Situation] | None = None
     _over: tuple[str, float] | None = None
+    _last: str | None = None
+
+    def overran(self, version: str | None) -> Decision | None:
+        """What to do where a version committed the first block of the next without an upgrade: its height is not the chain's."""
+        order = [one.name for one in self.versions]
+        if not self.upgrades or version not in order[:-1]:
+            return None
+        index = order.index(version)
+        following = self.versions[index + 1]
+        if self.versions[index].halt_height is not None or (self.at.heights.application or 0) < following.height:
+            return None
+        return Decision(
+            version,
+            f"{version} committed block {following.height} without an upgrade, so {following.name} is not for that block: it goes"
+            " on; correct the height of the version, or set haltHeight of the one before",
+        )
 
     def is_past(self, version: str) -> bool:
         """A version lives on though its last block is made."""
@@ -197,7 +213,7 @@ class Gate(Turns):
         # Nobody has the turn, and none but this gate gives it: what is read now stays true until it is given.
         self.at = self.look()
         ran = self._ran[0] if self._ran and self._ran[1] == self.at else None
-        decision = decide(self.versions, self.at, upgrades=self.upgrades, ran=ran)
+        decision = self.overran(self._last) or decide(self.versions, self.at, upgrades=self.upgrades, ran=ran)
         if decision.version is None:
             self._note(decision)
             return 5.0
@@ -211,6 +227,7 @@ class Gate(Turns):
         return 1.0
 
     def _watch(self, running: str, height: int | None) -> float:
+        self._last = running
         if self.decision.version != running or self.decision.halted:
             self.decision = Decision(running, "running")
         index = next(number for number, version in enumerate(self.versions) if version.name == running)
@@ -221,6 +238,11 @@ class Gate(Turns):
             self._over = None
             return 1.0
         self.at = self.look()
+        overran = self.overran(running)
+        if overran:
+            self._over = None
+            self._note(overran)
+            return 5.0
         decision = decide(self.versions, self.at, upgrades=self.upgrades)
         if not is_over(self.versions, running, decision):
             self._over = None

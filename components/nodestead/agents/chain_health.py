@@ -48,6 +48,8 @@ class Health(NamedTuple):
     max_behind: int
     dead_after: float
     siblings: Sequence[str]
+    local: bool = False  # a closed network, whose first nodes have nobody to be in sync with
+    signer: bool = False  # it waits for a remote signer, which may come for the first time long after the pod
 
 
 def _status(url: str, seconds: float = 5.0) -> Status | None:
@@ -58,6 +60,11 @@ def _status(url: str, seconds: float = 5.0) -> Status | None:
         moment = datetime.fromisoformat(str(sync["latest_block_time"]))
         return Status(int(sync["latest_block_height"]), moment.replace(tzinfo=moment.tzinfo or UTC), bool(sync["catching_up"]))
     return None
+
+
+def _marker(home: Path) -> Path:
+    """Says that a node with a remote signer has served before; it lies on the volume and outlives the pod."""
+    return home / ".nodestead" / "served"
 
 
 def in_sync(status: Status, siblings: Sequence[int], *, max_block_age: float, max_behind: int) -> tuple[bool, str]:
@@ -91,6 +98,7 @@ class Watch:
         self.status: Status | None = None  # the last that it said
         self.answers = False  # it answered when it was last asked
         self.siblings: list[int] = []
+        self.others_in_sync = False
         self.plan: UpgradeInfo | None = None
         self.seen = 0
         self.beats = {"gate": time.monotonic(), "node": time.monotonic()}
@@ -110,6 +118,10 @@ class Watch:
         if status is None:
             return
         self.status = status
+        if self.unsigned():
+            with contextlib.suppress(OSError):
+                _marker(self.gate.home).parent.mkdir(exist_ok=True)
+                _marker(self.gate.home).touch()
         # The answer is that of the turn which was there before the question and is there after it.
         if running and token and token == self.gate.turn_of(running):
             if self._answered.get(running, ("", 0.0))[0] != token:
@@ -124,6 +136,7 @@ class Watch:
         if self.health.strategy == "inSync":
             answers = [_status(url, 3.0) for url in self.health.siblings]
             self.siblings = [status.height for status in answers if status]
+            self.others_in_sync = any(not status.catching_up for status in answers if status)
         if self.health.api:
             said = ask(f"{self.health.api.rstrip('/')}/cosmos/upgrade/v1beta1/current_plan", 5.0)
             if said is not None:
@@ -150,14 +163,23 @@ class Watch:
         if self.health.strategy == "none":
             return 200, body
         if not self.answers:
-            return 503, body
-        return 200 if synced or self.health.strategy == "reachable" else 422, body
+            # Updates must not wait for a signer that was never there; one that was there once is waited for.
+            return 200 if self.unsigned() else 503, body
+        # The first validators of a new network make no block alone: they wait for those that an update starts after them.
+        alone = self.health.local and not self.others_in_sync
+        return 200 if synced or alone or self.health.strategy == "reachable" else 422, body
 
     def started(self, version: str) -> tuple[int, str]:
         """Answer to /started/<version>: an idle version has nothing to start."""
         if not self.gate.turn_of(version):
             return 200, "idle"
+        if self.unsigned():
+            return 200, "has yet to be found by its signer"
         return (200, "answers") if self.answers else (503, "the node does not answer yet")
+
+    def unsigned(self) -> bool:
+        """Whether it waits for a remote signer that was never there: nobody else is to wait for that."""
+        return self.health.signer and not _marker(self.gate.home).exists()
 
     def live(self, version: str) -> tuple[int, str]:
         """Answer to /live/<version>: dead is who was heard of and is silent, or has outlived its last block."""

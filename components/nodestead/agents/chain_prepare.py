@@ -81,6 +81,9 @@ class _Preparation:
         laid_over = self.state_sync()
         if (address := external_address(self.node["address"])) is not None:
             laid_over["p2p"] = {"external_address": address}
+        if self.may_have_signed_elsewhere():
+            # It refuses to start where the last blocks have a signature of its key.
+            laid_over["consensus"] = {"double_sign_check_height": 20}
         self.write_config(laid_over)
         wait_for_services(self.node["files"]["config"].get("p2p", {}).get("persistent_peers", ""))
         remove(self.scratch)
@@ -112,13 +115,26 @@ class _Preparation:
                     f"the consensus key in {keys['consensus']} has address {address}, not {expected}; restore the Secret"
                 )
         else:
-            # A node that signs nothing wants to load a key all the same, and may not write one there.
+            # A node that signs nothing loads a key all the same: init's throwaway one, never one that lies on the volume.
             with contextlib.suppress(FileNotFoundError):
                 write_whole(
                     target / "priv_validator_key.json", (self.defaults[0] / "priv_validator_key.json").read_bytes(), 0o600
                 )
         if not (self.data / SIGN_STATE).exists():
+            if keys["consensus"] is not None and have_databases(self.data):
+                raise StepError(
+                    f"{self.data / SIGN_STATE} is gone, which says what this validator has signed, and there are blocks: it could"
+                    ' sign one of them again. Put the file back; if it is lost, write {"height": "H", "round": 0, "step": 0} with'
+                    " an H above every block that the key has signed"
+                )
             write_whole(self.data / SIGN_STATE, _FRESH_SIGN_STATE, 0o600)
+
+    def may_have_signed_elsewhere(self) -> bool:
+        """Whether a validator of a public network starts without a record of what it signed: in a new home, or a renamed set."""
+        if self.node["keys"]["consensus"] is None or self.node["genesis"]["kind"] == "local":
+            return False
+        signed = json.loads((self.data / SIGN_STATE).read_bytes())
+        return int(signed.get("height") or 0) == 0
 
     def settle_data(self) -> None:
         """Ends the moves of a whole snapshot, and finds out what became of a state sync."""
@@ -126,8 +142,11 @@ class _Preparation:
         syncing = self.state / "syncing.json"
         if not syncing.exists():
             return
-        height = self.height()
-        if height is None:
+        height = self.height() or self.told_height()
+        if height is None and have_databases(self.data) and not self.surely_has_no_block():
+            say("a state sync was begun, and whether it has ended cannot be read from this database; keeping the data")
+            syncing.rename(self.state / "synced.json")
+        elif height is None:
             if have_databases(self.data):
                 say("a state sync was interrupted before its first block; emptying the data and beginning again")
             self.empty_data()
@@ -141,6 +160,13 @@ class _Preparation:
         from chain_height import block_height
 
         return block_height(self.home) or None
+
+    def told_height(self) -> int | None:
+        """The last block that the running node told chain_health.py of, where the database cannot be read."""
+        try:
+            return int((self.data / "nodestead-height").read_text()) or None
+        except (OSError, ValueError):
+            return None
 
     def surely_has_no_block(self) -> bool:
         """Whether the block store could be read, and is empty."""
@@ -384,10 +410,21 @@ def _copy_key(source: Path, target: Path) -> str:
     return address
 
 
+def name_secret_urls(node: Node) -> None:
+    """Puts URLs that are secret, and lie in the environment, in the place of their names."""
+    for source in (node["genesis"], node["address_book"], node["snapshot"]):
+        name = str((source or {}).get("url") or "")
+        if source is not None and name.startswith("$"):
+            if not os.environ.get(name[1:]):
+                raise StepError(f"the Secret has no URL for {name[1:]}; add the entry")
+            source["url"] = os.environ[name[1:]].strip()
+
+
 def main(arguments: list[str]) -> int:
     """Prepares the node that the file describes; 1 where a step cannot go on, and the next try starts there."""
     try:
         node: Node = json.loads(Path(arguments[0]).read_bytes())
+        name_secret_urls(node)
         _Preparation(node).run()
     except StepError as error:
         fault = str(error)

@@ -56,6 +56,8 @@ class Model(BaseModel):
         validate_by_alias=True,
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
+        # A stack's validator holds those of all its parts: made one by one as well, 110 of them take longer than a rendering.
+        defer_build=True,
     )
 
     def problems(self) -> Iterator[Problem]:

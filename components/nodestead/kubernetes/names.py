@@ -1,7 +1,5 @@
 """Names of objects: one pure function for each kind, so that users and peers can compute what they address."""
 
-import hashlib
-
 __all__ = [
     "LONGEST_LABEL",
     "LONGEST_WORKLOAD",
@@ -67,10 +65,10 @@ def rpc_service_name(set_name: str) -> str:
     return f"{set_name}-rpc"
 
 
-def guard_name(holder: str) -> str:
-    """Name of the ConfigMap that a set makes to hold an exclusive key: the same for the same key, whoever holds it.
+def guard_name(address: str) -> str:
+    """Name of the ConfigMap that a set makes to hold a consensus key: the same for the same key, whoever holds it.
 
     Args:
-        holder: What tells the key apart: its address, or the Secret that it is in.
+        address: The consensus address, 40 hexadecimal digits.
     """
-    return f"nodestead-key-{hashlib.sha256(holder.encode()).hexdigest()[:20]}"
+    return f"nodestead-key-{address.lower()}"

@@ -73,6 +73,11 @@ def _refusals(before: Manifest, after: Manifest) -> Iterator[tuple[str, str]]:
     for key in ("name", "namespace"):
         if (key in old) != (key in new) or (old.get(key) is not new.get(key) and old.get(key) != new.get(key)):
             yield f"metadata.{key}", "other objects find this one by it; take it out"
+    if before["kind"] == "StatefulSet":
+        specs = (cast("dict[str, Any]", one.get("spec") or {}) for one in (before, after))
+        counts = [spec.get("replicas") for spec in specs]
+        if counts[0] != counts[1] and counts[1] not in (None, 0, 1):
+            yield "spec.replicas", "two pods would share one volume and one key; set replicas of the set"
     kept = [_of_the_engine(metadata) for metadata in (old, new)]
     if kept[0] != kept[1] and (is_kept(before) or kept[1].get("pulumi.com/patchForce") == "true"):
         yield "metadata.annotations", "those of pulumi.com/ keep data and keys when a stack goes; take them out"

@@ -124,11 +124,3 @@ class BlockchainNodeSetArgs(Model):
         if self.signer is None:
             return RemoteSigner.model_validate({"kind": "remote"}) if self.type == "sentry" else NoSigner(kind="none")
         return self.signer
-
-    @property
-    def strategy(self) -> str:
-        """When a node counts as ready."""
-        if self.probes.strategy is not None:
-            return self.probes.strategy
-        # Its RPC is not up before the signer connects, and the signer may come later.
-        return "none" if isinstance(self.effective_signer, RemoteSigner) else "reachable"

@@ -13,14 +13,14 @@ from nodestead.kubernetes.access import disruption_budget, rights, service_accou
 from nodestead.kubernetes.chain_monitoring import WatchedChain, chain_monitoring_objects
 from nodestead.kubernetes.chain_route import chain_routes
 from nodestead.kubernetes.late import settled_text
-from nodestead.kubernetes.metadata import SKIP_AWAIT, manifest
+from nodestead.kubernetes.metadata import SKIP_AWAIT, checksum, manifest
 from nodestead.kubernetes.network_policy import OpenPorts, network_policy
 from nodestead.kubernetes.objects import Manifest, Plan
 from nodestead.kubernetes.rollout import rollout_waves
 from nodestead.kubernetes.service import service_port
 from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
 from nodestead.plans.blockchain_nodes import announced, node_plans
-from nodestead.plans.blockchain_parts import RemoteSigner, SeedNodeKeys
+from nodestead.plans.blockchain_parts import Download, InlineText, RemoteSigner, Script, SeedNodeKeys
 from nodestead.plans.blockchain_pod import asks_api_server, binaries, node_address, watched_by_health
 from nodestead.plans.blockchain_rules import dial_port, name_problems
 from nodestead.plans.blockchain_set import ChainSet, Neighbours, peer_stand_ins
@@ -86,22 +86,48 @@ def _plan(chain: ChainSet) -> Plan:
     )
 
 
+_NEW_IDS = (
+    "the nodes have other node ids from now on: until all have rolled not all of them are connected, and others that name the old"
+    " ids lose them"
+)
+_NEW_GENESIS = "nodes with blocks keep the genesis that these were made with; only new ones take the other"
+
+
+def _genesis_mark(chain: ChainSet) -> str:
+    """What tells one source of a genesis from another; not the source, which may hold what is nobody's business."""
+    given = chain.args.genesis
+    if chain.local is not None or given is None:
+        return "local" if chain.local is not None else "preset"
+    told = [given.kind]
+    if isinstance(given, Download):
+        told += [given.url if isinstance(given.url, str) else "", given.sha256 or ""]
+    elif isinstance(given, Script):
+        told.append(given.script)
+    elif isinstance(given, InlineText):
+        told.append(given.text)
+    return checksum("|".join(told))
+
+
 def _noticed(chain: ChainSet) -> dict[str, tuple[str, str]]:
     """What may change under nodes that are there, and what it costs them."""
     args, keys = chain.args, chain.args.keys
     named = "" if isinstance(keys, SeedNodeKeys) else keys.name if isinstance(keys.name, str) else "(given by another resource)"
     source = f"seed, generation {keys.generation}" if isinstance(keys, SeedNodeKeys) else f"{named}, {keys.key}"
     return {
-        "keys": (source, "the nodes have other node ids from now on; peers outside that name the old ones lose them"),
-        "persistence.kind": (args.persistence.kind, "the nodes start with empty volumes; the data stays in the old ones"),
+        "keys": (source, _NEW_IDS),
+        "genesis": (_genesis_mark(chain), _NEW_GENESIS),
+        **(
+            {}
+            if "persistence.kind" in chain.unchangeable
+            else {
+                "persistence.kind": (args.persistence.kind, "the nodes start with empty volumes; the data stays in the old ones")
+            }
+        ),
     }
 
 
 def _waves(chain: ChainSet) -> list[list[str]]:
-    """The nodes in batches; a stopped node is ready at once and waits for nobody.
-
-    Validators of a local network make no block, and so never get ready in sync, before more than two thirds of them run.
-    """
+    """The nodes in batches; a stopped node is ready at once and waits for nobody."""
     args = chain.args
     running = [chain.node_name(o) for o in args.ordinals() if args.override(o).disabled is None]
     stopped = [chain.node_name(o) for o in args.ordinals() if args.override(o).disabled is not None]

@@ -19,7 +19,7 @@ from nodestead.kubernetes.pod import stateful_set
 from nodestead.kubernetes.service import cluster_service, public_service, service_port
 from nodestead.kubernetes.storage import claim
 from nodestead.plans.blockchain_parts import Download, InlineText, RemoteSigner, Script, SecretNodeKeys, SecretSigner
-from nodestead.plans.blockchain_pod import SECRETS_FOLDER, binaries, chain_pod, node_address
+from nodestead.plans.blockchain_pod import SECRETS_FOLDER, binaries, chain_pod, node_address, secret_url_name
 from nodestead.plans.blockchain_rules import dial_port, exclusive_keys, genesis_facts
 from nodestead.plans.blockchain_set import KEYS_DIR, ChainSet
 from nodestead.plans.blockchain_versioned_pod import followed, versioned_pods
@@ -35,7 +35,7 @@ _MOST_SIBLINGS = 3
 def node_plans(chain: ChainSet) -> Iterator[NodePlan]:
     """The nodes of a set one by one."""
     genesis = _local_genesis(chain)
-    held = {ordinal: (holder, what) for holder, what, ordinal in exclusive_keys(chain.args)}
+    held = exclusive_keys(chain.args)
     for ordinal in chain.args.ordinals():
         plan = _node(chain, ordinal, genesis, held.get(ordinal))
         if chain.patches:
@@ -44,7 +44,7 @@ def node_plans(chain: ChainSet) -> Iterator[NodePlan]:
         yield plan
 
 
-def _node(chain: ChainSet, ordinal: int, genesis: Any, held: tuple[str, str] | None) -> NodePlan:
+def _node(chain: ChainSet, ordinal: int, genesis: Any, held: str | None) -> NodePlan:
     args, node = chain.args, chain.node_name(ordinal)
     labels, override, spec = chain.node_labels(node), args.override(ordinal), chain.spec(ordinal)
     manifests: list[Manifest] = [] if override.disabled == "all" else list(_services(chain, ordinal, node, labels))
@@ -57,11 +57,10 @@ def _node(chain: ChainSet, ordinal: int, genesis: Any, held: tuple[str, str] | N
     text = settled_text(config, partial(json.dumps, indent=1))
     manifests.append(manifest("ConfigMap", "v1", name, chain.namespace, labels, data={"node.json": text, **inline}))
     if held is not None:
-        holder, what = held
         # Made, never adopted: a second set with this key, in this stack or another, fails here, before it has a pod. The API
         # server refuses another node's name in it also where an update adopts what is there, or kubectl applies it.
-        note = {"key": what, "node": node}
-        guard = names.guard_name(holder)
+        note = {"consensusAddress": held, "node": node}
+        guard = names.guard_name(held)
         manifests.append(manifest("ConfigMap", "v1", guard, chain.namespace, labels, immutable=True, data=note))
     whole = settled_after(text, lambda made: checksum(made + inline.get("genesis.json", "")))
     template = chain_pod(chain, ordinal, spec, name, whole, data, sources)
@@ -108,9 +107,7 @@ def _data(chain: ChainSet, ordinal: int, node: str, labels: dict[str, str]) -> t
         return {"name": "data", "emptyDir": {"sizeLimit": persistence.size}}, []
     if not isinstance(persistence, VolumeData):
         return {"name": "data", "emptyDir": {}}, []
-    if chain.type_of(ordinal) == "validator" and chain.local is None and "access_modes" not in persistence.model_fields_set:
-        # Two pods that sign from one volume are refused by the volume itself.
-        persistence = persistence.model_copy(update={"access_modes": ("ReadWriteOncePod",)})
+    persistence = persistence.model_copy(update={"access_modes": chain.access_modes})
     name = names.claim_name(names.pod_name(node, 0))
     size = override.size or persistence.size
     made = claim(name, chain.namespace, labels, persistence, size, override.from_snapshot)
@@ -174,12 +171,13 @@ def _local_genesis(chain: ChainSet) -> Any:
     return Late.of(PublicOf(Seed(chain.name), make), lambda patch: patch, shown)
 
 
-def _source(given: Download | Script | None) -> dict[str, Any] | None:
+def _source(given: Download | Script | None, what: str) -> dict[str, Any] | None:
     if given is None:
         return None
     if isinstance(given, Script):
         return {"kind": "script", "script": given.script}
-    return {"kind": "url", "url": given.url, "sha256": given.sha256}
+    # A name in the place of a secret URL: the preparation has it in its environment.
+    return {"kind": "url", "url": f"${secret_url_name(what)}" if given.url is None else given.url, "sha256": given.sha256}
 
 
 def _genesis(chain: ChainSet, patch: Any) -> dict[str, Any]:
@@ -187,7 +185,7 @@ def _genesis(chain: ChainSet, patch: Any) -> dict[str, Any]:
     if local is not None:
         return {"kind": "local", "time": local.genesis_time, "patch": patch}
     if isinstance(given, Download | Script):
-        return _source(given) or {}
+        return _source(given, "genesis") or {}
     if isinstance(given, InlineText):
         return {"kind": "inline", "path": "/etc/nodestead/node/genesis.json"}
     if given is None and chain.preset is not None and chain.preset.genesis_url is not None:
@@ -195,13 +193,16 @@ def _genesis(chain: ChainSet, patch: Any) -> dict[str, Any]:
     return {"kind": "default"}
 
 
+def _rpc_url(chain: ChainSet, ordinal: int) -> str:
+    return f"http://{names.p2p_service_name(chain.node_name(ordinal))}:{chain.args.ports.rpc}"
+
+
 def _siblings(chain: ChainSet, ordinal: int) -> list[str]:
     """The RPCs of the next few nodes of the set, in a ring, so that no node is asked by all."""
     ordinals = list(chain.args.ordinals())
     index = ordinal - chain.args.first_ordinal
     ring = [o for o in ordinals[index + 1 :] + ordinals[:index] if chain.args.override(o).disabled is None]
-    port = chain.args.ports.rpc
-    return [f"http://{names.p2p_service_name(chain.node_name(o))}:{port}" for o in ring[:_MOST_SIBLINGS]]
+    return [_rpc_url(chain, other) for other in ring[:_MOST_SIBLINGS]]
 
 
 def _state_sync(chain: ChainSet, ordinal: int) -> dict[str, Any] | None:
@@ -210,7 +211,11 @@ def _state_sync(chain: ChainSet, ordinal: int) -> dict[str, Any] | None:
         return None
     servers = list(sync.rpc_servers)
     if sync.siblings:
-        found = _siblings(chain, ordinal)
+        # Those that an update starts before: the first of a new set has nobody to ask, and begins with the first block.
+        earlier = [o for o in chain.args.ordinals() if o < ordinal and chain.args.override(o).disabled is None]
+        found = [_rpc_url(chain, other) for other in earlier[-_MOST_SIBLINGS:]]
+        if not found:
+            return None
         # A light client wants two; an only sibling is asked twice.
         servers = found if len(found) > 1 else found * 2
     return {
@@ -241,8 +246,8 @@ def _node_config(chain: ChainSet, ordinal: int, spec: ChainSpec, genesis: Any) -
         "database": software.database_backend,
         "files": spec.files,
         "genesis": _genesis(chain, genesis),
-        "address_book": _source(args.address_book),
-        "snapshot": _source(args.snapshot),
+        "address_book": _source(args.address_book, "address_book"),
+        "snapshot": _source(args.snapshot, "snapshot"),
         "state_sync": _state_sync(chain, ordinal),
         "keys": {
             "node": f"{SECRETS_FOLDER}/{_NODE_KEY}",
@@ -256,11 +261,13 @@ def _node_config(chain: ChainSet, ordinal: int, spec: ChainSpec, genesis: Any) -
             "port": ports.health,
             "rpc": f"http://127.0.0.1:{ports.rpc}",
             "api": f"http://127.0.0.1:{ports.api}" if "api" in spec.serves else None,
-            "strategy": args.strategy,
+            "strategy": args.probes.strategy,
             "max_block_age": duration_seconds(probes.max_block_age),
             "max_behind": probes.max_behind,
             "dead_after": duration_seconds(probes.dead_after),
             "siblings": _siblings(chain, ordinal),
+            "local": chain.local is not None,
+            "signer": isinstance(signer, RemoteSigner),
         },
     }
 

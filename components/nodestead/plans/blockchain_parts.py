@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, SecretStr, Tag
 
@@ -11,7 +12,7 @@ from nodestead.config.chain_routes import RouteHosts, Routes
 from nodestead.config.fragments import Fragment
 from nodestead.config.p2p import ChainPorts
 from nodestead.config.persistence import EphemeralData, ExistingClaim, VolumeData
-from nodestead.config.pod import EnvFrom, ExtraPort, Image, Pod, Rollout
+from nodestead.config.pod import EnvFrom, ExtraPort, Image, KeyRef, Pod, Rollout
 from nodestead.config.scalars import (
     Annotations,
     DnsLabel,
@@ -75,6 +76,7 @@ __all__ = [
     "VersionImage",
     "Versions",
     "suffix_problem",
+    "url_problems",
 ]
 
 # A new software is one file and one line here.
@@ -261,8 +263,28 @@ class Download(Model):
     """A file behind a URL."""
 
     kind: Literal["url"]
-    url: Url = Field(description="Its kind is told by the end of its path.")
+    url: Url | None = Field(default=None, description="Its kind is told by the end of its path; it lies readable in a ConfigMap.")
+    url_from: KeyRef | None = Field(
+        default=None, description="Entry of a Secret with the URL, where that holds a password or a token."
+    )
     sha256: str | None = Field(default=None, pattern=_SHA256, description="What it must hash to.")
+
+    def problems(self) -> Iterator[Problem]:
+        """One URL, and no secret in one that everybody reads."""
+        if (self.url is None) == (self.url_from is None):
+            yield Problem(["url"], "give either url or urlFrom")
+        yield from url_problems(["url"], self.url)
+
+
+def url_problems(path: list[str | int], url: Any) -> Iterator[Problem]:
+    """A URL that a ConfigMap holds and the nodes read by HTTP."""
+    if not isinstance(url, str):
+        return
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        yield Problem(path, f"{parts.scheme}: is not read; write http or https")
+    if parts.username is not None or parts.password is not None:
+        yield Problem(path, "has a user or a password in it, and would lie readable in a ConfigMap; use urlFrom instead")
 
 
 class Script(Model):
@@ -272,6 +294,9 @@ class Script(Model):
     script: str = Field(
         min_length=1,
         description="It writes the file $GENESIS_FILE or $ADDRBOOK_FILE, or fills the folder $RESTORE_DIR with a snapshot.",
+    )
+    env: dict[EnvName, LateEnvText | EnvFrom] = Field(
+        default_factory=dict, description="Environment of the preparation: a text, or an entry of a Secret or ConfigMap."
     )
 
 
@@ -316,6 +341,8 @@ class StateSync(Model):
 
     def problems(self) -> Iterator[Problem]:
         """A light client needs something to believe and somebody to ask."""
+        for index, server in enumerate(self.rpc_servers):
+            yield from url_problems(["rpcServers", index], server)
         if self.siblings and self.rpc_servers:
             yield Problem(["rpcServers"], "goes with siblings no more; give one of them")
         if not self.siblings and len(self.rpc_servers) < 2:
@@ -390,10 +417,10 @@ Versions = Annotated[
 class ChainProbes(Model):
     """When a node counts as started, ready and alive."""
 
-    strategy: Literal["none", "reachable", "inSync"] | None = Field(
-        default=None,
+    strategy: Literal["none", "reachable", "inSync"] = Field(
+        default="reachable",
         description="none: ready at once. reachable: the RPC answers. inSync: it has caught up, by block age and the height of"
-        " its siblings. By default reachable; none for a node that waits for a remote signer.",
+        " its siblings. A node with a remote signer also counts as ready until its signer has found it for the first time.",
     )
     max_block_age: Duration = Field(default="60s", description="inSync: how old the latest block may be.")
     max_behind: int = Field(

@@ -13,7 +13,7 @@ from nodestead.kubernetes import names
 from nodestead.kubernetes.objects import Address, Late
 from nodestead.kubernetes.patches import patched
 from nodestead.kubernetes.pod import CONTAINER_SECURITY, env_list, field_env, image_reference, pod_spec
-from nodestead.plans.blockchain_parts import AGENT_IMAGE, RemoteSigner
+from nodestead.plans.blockchain_parts import AGENT_IMAGE, Download, RemoteSigner, Script
 from nodestead.plans.blockchain_rules import dial_port
 from nodestead.plans.blockchain_set import HOME, KEYS_DIR, ChainSet
 from nodestead.software.chain_spec import ChainSpec
@@ -31,6 +31,7 @@ __all__ = [
     "binaries",
     "chain_pod",
     "node_address",
+    "secret_url_name",
     "watched_by_health",
 ]
 
@@ -86,7 +87,7 @@ def binaries(chain: ChainSet, ordinal: int) -> list[Binary]:
 
 def watched_by_health(chain: ChainSet, versions: list[Binary]) -> bool:
     """Whether a node has the container that answers probes and decides which version runs."""
-    return chain.args.strategy != "none" or gated(chain, versions) or chain.args.monitoring is not None
+    return chain.args.probes.strategy != "none" or gated(chain, versions) or chain.args.monitoring is not None
 
 
 def gated(chain: ChainSet, versions: list[Binary]) -> bool:
@@ -281,10 +282,22 @@ def _prepare_container(chain: ChainSet, ordinal: int) -> dict[str, Any]:
     if source == "node":
         fields.append(field_env("NODE_NAME", "spec.nodeName"))
         mounts.append(_mount("kube-api", _TOKEN_FOLDER, read_only=True))
+    given: dict[str, str | Deferred | EnvFrom] = {}
+    args = chain.args
+    for what, one in (("genesis", args.genesis), ("address_book", args.address_book), ("snapshot", args.snapshot)):
+        if isinstance(one, Download) and one.url_from is not None:
+            given[secret_url_name(what)] = EnvFrom(secret=one.url_from)
+        elif isinstance(one, Script):
+            given |= one.env
     container = _agent_container(chain, "prepare", "chain_prepare.py", mounts)
     # Bytecode would be written beside the scripts, which are read-only.
-    env = _environment(chain) | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+    env = {**given, **_environment(chain), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     return container | {"env": [*fields, *env_list(env)], "resources": SMALL}
+
+
+def secret_url_name(what: str) -> str:
+    """Name of the variable with the URL of the genesis, the address book or the snapshot, where that is a secret."""
+    return f"{what.upper()}_URL"
 
 
 def _health_container(chain: ChainSet) -> dict[str, Any]:
@@ -298,7 +311,7 @@ def _health_container(chain: ChainSet) -> dict[str, Any]:
             "failureThreshold": 6,
         }
     }
-    if chain.args.strategy != "none":
+    if chain.args.probes.strategy != "none":
         ready = {"httpGet": {"path": "/ready", "port": "health"}, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 3}
         probes = {"readinessProbe": ready, **probes}
     return container | {
@@ -388,7 +401,7 @@ def _probes(chain: ChainSet, version: Binary) -> dict[str, Any]:
 
     # The time that counts is deadAfter; these failures are patience with a `health` that restarts.
     alive = {"livenessProbe": {"httpGet": asked("live"), "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 6}}
-    if chain.args.strategy == "none":
+    if chain.args.probes.strategy == "none":
         # A container that has not started is not ready, and this RPC may come late: when the remote signer does.
         return alive
     failures = max(duration_seconds(chain.args.probes.startup_timeout) // period, 1)

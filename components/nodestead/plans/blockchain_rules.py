@@ -1,18 +1,21 @@
 """Rules between the parts of a set of blockchain nodes: each broken one with path, value, rule and remedy."""
 
+import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nodestead.config.base import Deferred, Problem
 from nodestead.config.p2p import ClusterP2p, FixedDialAddress, HostPortP2p, LoadBalancerP2p, NodePortP2p, ports_of
-from nodestead.config.persistence import ExistingClaim, VolumeData
+from nodestead.config.persistence import EphemeralData, ExistingClaim, VolumeData
 from nodestead.config.pod import Image
 from nodestead.kubernetes import names
+from nodestead.plans.blockchain_exclusive import claim_problems, shared_address_problems
 from nodestead.plans.blockchain_parts import (
     BinaryDefault,
     BlockchainSoftware,
     ChainVersion,
+    InlineText,
     LocalNetwork,
     NoSigner,
     PeerSet,
@@ -23,6 +26,7 @@ from nodestead.plans.blockchain_parts import (
     SecretSigner,
     suffix_problem,
 )
+from nodestead.plans.blockchain_pod_rules import pod_problems
 from nodestead.plans.blockchain_versioned import versioned_name_problems, versioned_problems
 from nodestead.software.cosmos import CosmosChain
 from nodestead.software.local_network import local_genesis
@@ -58,6 +62,8 @@ def set_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
     yield from _start_problems(args)
     yield from _version_problems(args)
     yield from _storage_problems(args)
+    yield from shared_address_problems(args)
+    yield from pod_problems(args)
     yield from versioned_problems(args, [f"h{version.height}" for version in versions_of(args)])
 
 
@@ -181,11 +187,7 @@ def _address_problems(args: "BlockchainNodeSetArgs", public: list[int]) -> Itera
 def _port_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
     owners: dict[tuple[str, int], str] = {}
     named = [("TCP", getattr(args.ports, field), info.alias or field) for field, info in type(args.ports).model_fields.items()]
-    own = {"p2p", "rpc", "api", "grpc", "grpc-web", "metrics", "privval", "health"}
-    for index, port in enumerate(args.container.ports):
-        if port.name in own or port.name in [other.name for other in args.container.ports[:index]]:
-            yield Problem(["container", "ports", index, "name"], f"{port.name} is taken in this pod; give it another name")
-        named.append((port.protocol, port.port, port.name))
+    named += [(port.protocol, port.port, port.name) for port in args.container.ports]
     for protocol, port, what in named:
         other = owners.setdefault((protocol, port), what)
         if other != what:
@@ -237,6 +239,19 @@ def _consensus_key_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
     for node in signer.addresses:
         if node not in ordinals:
             yield Problem(["signer", "addresses", node], f"there is no such node; the nodes of the set are {_numbers(args)}")
+    for node in sorted(ordinals - set(signer.addresses), key=int):
+        yield Problem(
+            ["signer", "addresses"],
+            f"node {node} has none; add the address of its priv_validator_key.json, by which no other node can have the key",
+        )
+    persistence = args.persistence
+    if isinstance(persistence, EphemeralData):
+        yield Problem(
+            ["persistence", "kind"],
+            "ephemeral loses what the validator has signed with its pod, and it could sign a block twice; use volume",
+        )
+    if isinstance(persistence, VolumeData) and "ReadWriteMany" in persistence.access_modes:
+        yield Problem(["persistence", "accessModes"], "ReadWriteMany lets two pods sign from one volume; leave it out")
 
 
 def _network_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
@@ -250,6 +265,11 @@ def _network_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
         )
     if args.type not in ("full", "validator", "archive"):
         yield Problem(["type"], f"{args.type} is no role in a local network of one set; use full, and a set beside it")
+    if args.type == "validator" and args.replicas != network.validators:
+        yield Problem(
+            ["type"],
+            f"{network.validators} of the set's {args.replicas} nodes are validators; use full, which is what the others are",
+        )
     if isinstance(args.keys, SecretNodeKeys):
         yield Problem(["keys", "kind"], "a local network makes its keys from the seed; leave keys out")
     for field in ("genesis", "snapshot"):
@@ -304,8 +324,36 @@ def _start_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
             yield Problem(["snapshot", *problem.path], problem.message)
         if args.state_sync is not None:
             yield Problem(["stateSync"], "goes with snapshot no more: a node starts from one of them; leave one out")
-    if args.state_sync is not None and args.state_sync.siblings and args.replicas < 2:
-        yield Problem(["stateSync", "siblings"], f"there are no siblings among {args.replicas} nodes; give rpcServers")
+    running = [ordinal for ordinal in args.ordinals() if args.override(ordinal).disabled is None]
+    if args.state_sync is not None and args.state_sync.siblings and len(running) < 2:
+        yield Problem(["stateSync", "siblings"], f"there are no siblings among {len(running)} nodes that run; give rpcServers")
+    if isinstance(args.genesis, InlineText):
+        yield from _inline_problems(args.genesis.text, args.software.chain_id)
+    yield from _route_problems(args)
+
+
+def _inline_problems(text: str, chain_id: str | None) -> Iterator[Problem]:
+    path = ["genesis", "text"]
+    try:
+        found = json.loads(text)
+    except ValueError:
+        yield Problem(path, "is no JSON; give the genesis as the chain publishes it")
+        return
+    if not isinstance(found, dict) or "chain_id" not in found:
+        yield Problem(path, "has no chain_id; give the genesis as the chain publishes it")
+    elif chain_id is not None and (given := cast("dict[str, Any]", found)["chain_id"]) != chain_id:
+        yield Problem(path, f"is of chain {given!r}, and software.chainId says {chain_id!r}; correct the one that is wrong")
+
+
+def _route_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
+    """Routes to what the nodes do not serve."""
+    if args.routes is None:
+        return
+    app = args.software.app if isinstance(args.software, CosmosChain) else None
+    served = {"rpc": True, "api": app is not None and app.api.enabled, "grpc": app is not None and app.grpc.enabled}
+    for protocol in args.routes.asked():
+        if not served[protocol]:
+            yield Problem(["routes", protocol], "the nodes do not serve it; switch it on in software.app, or leave the route out")
 
 
 def _version_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
@@ -322,6 +370,11 @@ def _version_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
             " run an old binary; list the versions",
         )
     versions = versions_of(args)
+    if software.database_backend == "rocksdb" and (len(versions) > 1 or app_halt or any(v.halt_height for v in versions)):
+        yield Problem(
+            ["software", "databaseBackend"],
+            "rocksdb tells nobody else the height, by which versions and halts go; use goleveldb or pebbledb, or one version",
+        )
     if args.versions is not None and not versions:
         yield Problem(["versions"], "is empty; leave it out, or list at least one")
     if versions and app_halt is not None:
@@ -418,20 +471,15 @@ def name_problems(name: str, args: "BlockchainNodeSetArgs") -> Iterator[Problem]
             f" use a name of at most {most - (len(last) - len(name))}",
         )
     yield from versioned_name_problems(last, args)
+    yield from claim_problems(name, args)
     for index, source in enumerate(args.peers_from):
         if isinstance(source, PeerSet) and not isinstance(source, PeerStack) and source.set == name:
             yield Problem(["peersFrom", index, "set"], "is the set itself, whose nodes know each other anyway; leave it out")
 
 
-def exclusive_keys(args: "BlockchainNodeSetArgs") -> Iterator[tuple[str, str, int]]:
-    """What each validator signs with: (what the key is held by, how to call it, ordinal)."""
+def exclusive_keys(args: "BlockchainNodeSetArgs") -> dict[int, str]:
+    """The consensus address that each validator of a set signs with, by ordinal; that of a Secret's key is required."""
     signer = args.signer
     if not isinstance(signer, SecretSigner) or args.type != "validator":
-        return
-    for ordinal in args.ordinals():
-        address = signer.addresses.get(str(ordinal))
-        if address is not None:
-            yield f"address|{address.upper()}", f"consensus address {address.upper()}", ordinal
-        elif isinstance(signer.name, str):
-            name, key = (text.replace("<replica>", str(ordinal)) for text in (signer.name, signer.key))
-            yield f"secret|{name}|{key}", f"entry {key} of Secret {name}", ordinal
+        return {}
+    return {ordinal: signer.addresses[str(ordinal)].upper() for ordinal in args.ordinals()}

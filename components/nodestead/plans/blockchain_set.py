@@ -7,6 +7,7 @@ from typing import Any
 from nodestead.chain_keys import node_id
 from nodestead.config.base import Deferred
 from nodestead.config.p2p import ClusterP2p, HostPortP2p, LoadBalancerP2p
+from nodestead.config.persistence import VolumeData
 from nodestead.config.pod import Image
 from nodestead.kubernetes import names
 from nodestead.kubernetes.metadata import checksum, recommended_labels
@@ -25,7 +26,7 @@ from nodestead.plans.blockchain_parts import (
     SecretSigner,
     SeedNodeKeys,
 )
-from nodestead.plans.blockchain_rules import exposed, preset_of, versions_of
+from nodestead.plans.blockchain_rules import exclusive_keys, exposed, preset_of, versions_of
 from nodestead.software.chain_spec import ChainRole, ChainSpec, ChainType
 from nodestead.software.cometbft import cometbft_spec
 from nodestead.software.cosmos import CosmosChain, cosmos_spec
@@ -132,9 +133,8 @@ class ChainSet:
             unconditional_peer_ids=peers[2],
             seeds=",".join(self.seeds),
             peers_share_address=self._shared_address,
-            behind_sentries=args.type == "validator" and bool(args.peers_from),
+            behind_sentries=self.shielded,
             keys_dir=KEYS_DIR,
-            has_consensus_key=ordinal in args.validators or isinstance(signer, SecretSigner),
             remote_signer=isinstance(signer, RemoteSigner),
             local=self.local is not None,
         )
@@ -189,17 +189,23 @@ class ChainSet:
         return Late.of(self.ids_ref, lambda ids: ids[index], self.id_stand_in(ordinal))
 
     @cached_property
+    def shielded(self) -> bool:
+        """Whether the nodes are validators that know nobody but their sentries: whom they dial learns where they are."""
+        return self.args.type == "validator" and bool(self.args.peers_from)
+
+    @cached_property
     def seeds(self) -> tuple[str, ...]:
         """The seed nodes: those given, else those of the preset."""
         given = self.args.peers.seeds
         if given is not None:
             return given
-        return self.preset.seeds if self.preset is not None else ()
+        return self.preset.seeds if self.preset is not None and not self.shielded else ()
 
     @cached_property
     def _given_peers(self) -> tuple[str, ...]:
         peers = self.args.peers
-        of_preset = self.preset.persistent_peers if self.preset is not None and peers.preset else ()
+        wanted = peers.preset and not self.shielded
+        of_preset = self.preset.persistent_peers if self.preset is not None and wanted else ()
         return tuple(dict.fromkeys((*of_preset, *peers.persistent)))
 
     @cached_property
@@ -218,10 +224,20 @@ class ChainSet:
                 found.append((source, None, list(source.peers)))
         return found
 
+    @cached_property
+    def _dialled(self) -> dict[int, str]:
+        """Where the set's nodes dial each of them: each of a full mesh writes all of these."""
+        ordinals = [o for o in self.args.ordinals() if self.args.override(o).disabled != "all"]
+        return {o: f"{names.p2p_service_name(self.node_name(o))}:{self.args.ports.p2p}" for o in ordinals}
+
+    @cached_property
+    def _id_stand_ins(self) -> dict[int, str]:
+        return {o: self.id_stand_in(o) for o in self._dialled}
+
     def peers_of(self, ordinal: int) -> tuple[Any, Any, Any]:
         """persistent_peers, private_peer_ids and unconditional_peer_ids of a node, each a text or late."""
         args = self.args
-        others = [other for other in args.ordinals() if other != ordinal and args.override(other).disabled != "all"]
+        others = [other for other in self._dialled if other != ordinal]
         own_ids = None if isinstance(args.keys, SecretNodeKeys) else self.ids_ref
         refs: list[Ref] = [own_ids] if own_ids is not None else []
         refs += [ref for _, ref, _ in self._sources if ref is not None]
@@ -233,7 +249,7 @@ class ChainSet:
             lists = [rest.pop(0) if ref is not None else shown for _, ref, shown in self._sources]
             return self._joined(which, known, lists)
 
-        known = {o: self.id_stand_in(o) if own_ids is not None else self.node_id(o) for o in others}
+        known = {o: self._id_stand_ins[o] if own_ids is not None else self.node_id(o) for o in others}
         shown = [stand_in for _, _, stand_in in self._sources]
         texts = [self._joined(which, known, shown) for which in range(3)]
         if not refs:
@@ -243,11 +259,11 @@ class ChainSet:
 
     def _joined(self, which: int, own: dict[int, Any], lists: list[list[str]]) -> str:
         """One of the three lists of peers, sorted as the Cosmos operator had it, so that equal sets are equal texts."""
-        peers, port = self.args.peers, self.args.ports.p2p
+        peers = self.args.peers
         if which == 0:
-            mesh = [f"{known}@{names.p2p_service_name(self.node_name(o))}:{port}" for o, known in own.items()]
+            mesh = [f"{known}@{self._dialled[o]}" for o, known in own.items()] if peers.mesh else []
             dialled = [one for (source, _, _), items in zip(self._sources, lists, strict=True) if source.dial for one in items]
-            return ",".join([*(sorted(mesh) if peers.mesh else ()), *sorted(dialled), *self._given_peers])
+            return ",".join([*sorted(mesh), *sorted(dialled), *self._given_peers])
         field, more = ("private", peers.private_ids) if which == 1 else ("unconditional", peers.unconditional_ids)
         others = [
             one.partition("@")[0]
@@ -312,7 +328,29 @@ class ChainSet:
             }
         if isinstance(self.namespace, str):
             kept["namespace"] = self.namespace
+        persistence = self.args.persistence
+        if isinstance(persistence, VolumeData):
+            # The API server refuses them of a claim that is there, in the middle of an update.
+            kept["persistence.accessModes"] = ", ".join(self.access_modes)
+            if not isinstance(persistence.storage_class, Deferred):
+                kept["persistence.storageClass"] = persistence.storage_class
+        for ordinal, address in exclusive_keys(self.args).items():
+            # Two updates move a key, for in one the next holder may start before the last has ended.
+            kept[f"signer.addresses.{address}"] = self.node_name(ordinal)
+            kept["persistence.kind"] = persistence.kind
+            claim = self.args.override(ordinal).existing_claim or getattr(persistence, "claim", None)
+            if claim is None or isinstance(claim, str):
+                kept[f"nodes.{ordinal}.existingClaim"] = claim
         return kept
+
+    @cached_property
+    def access_modes(self) -> tuple[str, ...]:
+        """The access modes of the claims; those of a validator with a key refuse a second pod, unless something else is said."""
+        persistence = self.args.persistence
+        if not isinstance(persistence, VolumeData):
+            return ()
+        signs = isinstance(self.args.effective_signer, SecretSigner) and "access_modes" not in persistence.model_fields_set
+        return ("ReadWriteOncePod",) if signs else persistence.access_modes
 
     def is_exposed(self, ordinal: int) -> bool:
         """Whether peers outside the cluster dial a node."""

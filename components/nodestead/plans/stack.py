@@ -13,10 +13,11 @@ from nodestead.config.scalars import DnsLabel
 from nodestead.config.stack import Cluster, Namespace
 from nodestead.kubernetes.metadata import KEPT, manifest
 from nodestead.kubernetes.objects import Manifest, Plan, identity
-from nodestead.plans import blockchain_rules, storage_rules
+from nodestead.plans import blockchain_exclusive, blockchain_rules, storage_rules
 from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
 from nodestead.plans.blockchain_node_set import peer_stand_ins, plan_blockchain_node_set
 from nodestead.plans.blockchain_parts import PeerSet, PeerStack
+from nodestead.plans.exclusive import Exclusive, shared_problems
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.plans.storage_node_group import plan_storage_node_group
 
@@ -50,8 +51,10 @@ class StackConfig(Model):
                 yield from self._host_port_problems(f"blockchainNodeSets.{name}")
         yield from self._name_clashes()
         yield from self._port_clashes()
-        yield from self._shared_things()
+        yield from shared_problems(self._exclusive_things())
         yield from self._peer_problems()
+        for problem in blockchain_exclusive.foreign_peers(self.blockchain_node_sets):
+            yield Problem(["blockchainNodeSets", *problem.path], problem.message)
         yield from self._shared_keys()
 
     def _host_port_problems(self, where: str) -> Iterator[Problem]:
@@ -95,34 +98,40 @@ class StackConfig(Model):
     def _peer_problems(self) -> Iterator[Problem]:
         for name, one in self.blockchain_node_sets.items():
             for index, source in enumerate(one.peers_from):
-                if not isinstance(source, PeerSet) or isinstance(source, PeerStack) or source.set in self.blockchain_node_sets:
+                if not isinstance(source, PeerSet) or isinstance(source, PeerStack):
                     continue
-                yield Problem(
-                    ["blockchainNodeSets", name, "peersFrom", index, "set"],
-                    f"there is no set {source.set} under blockchainNodeSets; name one of them, or give stack too",
-                )
+                path = ["blockchainNodeSets", name, "peersFrom", index, "set"]
+                other = self.blockchain_node_sets.get(source.set)
+                if other is None:
+                    yield Problem(
+                        path, f"there is no set {source.set} under blockchainNodeSets; name one of them, or give stack too"
+                    )
+                elif one.type == "validator" and not any(
+                    isinstance(back, PeerSet) and back.set == name and back.private for back in other.peers_from
+                ):
+                    yield Problem(
+                        path,
+                        f"{source.set} does not know this validator, and would tell the world of it; give {source.set} a"
+                        f" peersFrom with set: {name} too",
+                    )
 
     def _shared_keys(self) -> Iterator[Problem]:
         owners: dict[str, str] = {}
         for name, one in self.blockchain_node_sets.items():
-            for holder, what, ordinal in blockchain_rules.exclusive_keys(one):
-                other = owners.setdefault(holder, name)
+            for ordinal, address in blockchain_rules.exclusive_keys(one).items():
+                other = owners.setdefault(address, name)
                 if other != name:
                     yield Problem(
                         ["blockchainNodeSets", name, "signer"],
-                        f"{what}, of node {ordinal}, is that of blockchainNodeSets.{other} too: two nodes would sign with one"
-                        " key, and be slashed for it; give each its own",
+                        f"consensus address {address}, of node {ordinal}, is that of blockchainNodeSets.{other} too: two nodes"
+                        " would sign with one key, and be slashed for it; give each its own",
                     )
 
-    def _shared_things(self) -> Iterator[Problem]:
-        owners: dict[tuple[object, ...], str] = {}
-        told: set[tuple[str, tuple[str, ...]]] = set()
+    def _exclusive_things(self) -> Iterator[tuple[tuple[str, str], Iterator[Exclusive]]]:
         for name, group in self.storage_node_groups.items():
-            for thing, path, rule, remedy in storage_rules.exclusive_things(group, name):
-                other = owners.setdefault(thing, name)
-                if other != name and (name, path) not in told:
-                    told.add((name, path))
-                    yield Problem(["storageNodeGroups", name, *path], f"{rule} storageNodeGroups.{other}: {remedy}")
+            yield ("storageNodeGroups", name), storage_rules.exclusive_things(group, name)
+        for name, one in self.blockchain_node_sets.items():
+            yield ("blockchainNodeSets", name), blockchain_exclusive.exclusive_things(one, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from nodestead.config.pod import Rollout
 from nodestead.config.scalars import quantity_bytes
 from nodestead.kubernetes import names
 from nodestead.kubernetes.route import route_path
+from nodestead.plans.exclusive import Exclusive, claims_held, endpoint, given_claims, own_claim_problems
 from nodestead.plans.storage_parts import GivenSprs, NamedNetwork, SecretKeys, SeedKeys, filled
 from nodestead.plans.storage_pod_rules import pod_problems
 from nodestead.software.codex import CodexFamily
@@ -233,7 +234,7 @@ def _storage_problems(args: "StorageNodeGroupArgs") -> Iterator[Problem]:
                 " each under nodes",
             )
     claims: dict[str, str] = {}
-    for claim, path in _given_claims(args):
+    for claim, path in given_claims(args.persistence, args.nodes):
         owner = claims.setdefault(claim, ".".join(path))
         if owner != ".".join(path):
             yield Problem(path, f"{claim!r} is that of {owner} already; name another")
@@ -313,29 +314,8 @@ def _own_claims(name: str, args: "StorageNodeGroupArgs") -> Iterator[tuple[str, 
         yield names.claim_name(pod), str(ordinal)
 
 
-def _own_claim_problems(name: str, args: "StorageNodeGroupArgs") -> Iterator[Problem]:
-    given = {claim: path for claim, path in _given_claims(args) if claim.startswith("data-")}
-    if not given:
-        return
-    for claim, node in _own_claims(name, args):
-        if claim in given:
-            yield Problem(given[claim], f"{claim!r} is the claim that node {node} of the group makes; name another")
-
-
-def _given_claims(args: "StorageNodeGroupArgs") -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Claims of somebody else's, with the path that names each."""
-    persistence = args.persistence
-    if isinstance(persistence, ExistingClaim) and isinstance(persistence.claim, str):
-        yield persistence.claim, ("persistence", "claim")
-    for node, override in args.nodes.items():
-        if isinstance(override.existing_claim, str):
-            yield override.existing_claim, ("nodes", node, "existingClaim")
-
-
-def exclusive_things(
-    args: "StorageNodeGroupArgs", name: str | None = None
-) -> Iterator[tuple[tuple[object, ...], tuple[str, ...], str, str]]:
-    """What no two nodes of a stack may share: (what it is, path that names it, value and rule up to the owner, remedy).
+def exclusive_things(args: "StorageNodeGroupArgs", name: str | None = None) -> Iterator[Exclusive]:
+    """What no two nodes of a stack may share, as `shared_problems` compares it.
 
     Args:
         args: The group.
@@ -345,12 +325,13 @@ def exclusive_things(
     if isinstance(args.exposure, LoadBalancerExposure):
         for node, address in args.exposure.load_balancer_ips.items():
             path = ("exposure", "loadBalancerIPs", node)
-            yield ("address", address), path, f"{address} is that of a load balancer of", "give each its own"
+            rule, remedy = f"{address} is that of a load balancer of", "give each its own"
+            yield ("address", address), path, rule, remedy
+            yield endpoint(address, args.exposure.port), path, rule, remedy
         for _, address, path in _announced(args):
-            thing = ("announced", address, args.exposure.port)
+            thing = endpoint(address, args.exposure.port)
             yield thing, path, f"{address} with port {args.exposure.port} is announced by", "give each load balancer its own"
-    for claim, path in _given_claims(args):
-        yield ("claim", claim), path, f"{claim!r} holds the data of", "name another"
+    yield from claims_held((), given_claims(args.persistence, args.nodes))
     keys, remedy = args.keys, "two nodes would sign with one key; use another"
     if isinstance(keys, SecretKeys) and isinstance(keys.name, str):
         for ordinal in args.ordinals():
@@ -363,18 +344,10 @@ def exclusive_things(
             yield one, ("keys", "seed"), "gives keys of", f"{remedy} seed, or other ordinals"
 
 
-def _exclusive_names(
-    args: "StorageNodeGroupArgs", name: str | None
-) -> Iterator[tuple[tuple[object, ...], tuple[str, ...], str, str]]:
+def _exclusive_names(args: "StorageNodeGroupArgs", name: str | None) -> Iterator[Exclusive]:
     """Claims, snapshots and paths of routes, as `exclusive_things` gives them."""
     if name is not None:
-        for claim, node in _own_claims(name, args):
-            yield (
-                ("claim", claim),
-                ("persistence",),
-                f"{claim!r}, which node {node} makes, holds the data of",
-                "name another there",
-            )
+        yield from claims_held(_own_claims(name, args), ())
     persistence = args.persistence
     if isinstance(persistence, VolumeData) and isinstance(persistence.from_snapshot, str):
         path = ("persistence", "fromSnapshot")
@@ -478,7 +451,7 @@ def name_problems(name: str, args: "StorageNodeGroupArgs") -> Iterator[Problem]:
         yield Problem(
             [], f"{text} has {len(text)} characters, {most} are allowed; shorten the group's name by {len(text) - most}"
         )
-    yield from _own_claim_problems(name, args)
+    yield from own_claim_problems(_own_claims(name, args), given_claims(args.persistence, args.nodes), "group")
 
 
 def _names_with_limits(name: str, args: "StorageNodeGroupArgs") -> Iterator[tuple[str, int]]:

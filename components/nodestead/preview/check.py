@@ -1,15 +1,17 @@
-"""Asks every storage node of a stack whether it serves, and what it announces."""
+"""Asks every node of a stack whether it serves: storage nodes what they announce, chain nodes where they are on their chain."""
 
 import json
+import re
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from nodestead.kubernetes.objects import Plan
+from nodestead.kubernetes.objects import NodePlan, Plan
 from nodestead.preview.kubectl import Kubectl, KubectlError
 from nodestead.preview.table import cut, table
 from nodestead.preview.yaml_text import plain
@@ -17,10 +19,12 @@ from nodestead.preview.yaml_text import plain
 __all__ = [
     "ANSWER_SECONDS",
     "Answer",
+    "Chain",
     "Target",
     "answer_of",
     "ask",
     "ask_all",
+    "at_chain",
     "pod_states",
     "report",
     "short_address",
@@ -37,15 +41,33 @@ _LINE_WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """What a chain node should answer.
+
+    Attributes:
+        node_id: Its id; None where it comes from the seed, which only the stack's state holds.
+        chain_id: The name of its chain; None where nobody says.
+        max_block_age: Seconds that its last block may be old.
+        has_peers: Whether it is told of nodes to dial.
+    """
+
+    node_id: str | None
+    chain_id: str | None
+    max_block_age: float
+    has_peers: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A node to ask.
 
     Attributes:
         node: Its name.
         namespace: That of its Service.
-        url: Its `debug/info`, as seen from inside the cluster.
+        url: Its `debug/info`, or a chain node's RPC, as seen from inside the cluster.
         disabled: Whether the stack says that it does not run.
         pooled: Whether it is one of many pods behind a headless Service, and called like its pod.
+        chain: What a chain node should answer; None for a storage node.
     """
 
     node: str
@@ -53,6 +75,12 @@ class Target:
     url: str
     disabled: bool = False
     pooled: bool = False
+    chain: Chain | None = None
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """What is asked below its URL."""
+        return ("",) if self.chain is None else ("/status", "/net_info", "/abci_info")
 
     @property
     def proxy_path(self) -> str:
@@ -71,12 +99,16 @@ class Answer:
     Attributes:
         node: Its name.
         ready: What its pod's readiness says; `-` where nobody asked.
-        peer_id: Its whole peer id.
+        peer_id: Its whole peer id, or node id.
         version: Of its software.
         addresses: Multiaddresses that it announces.
         seconds: How long the answer took; None where that is not known.
         problem: Why there is no answer; None for a node that serves.
         disabled: Whether it was not asked, because it does not run.
+        chain: Whether it is a chain node.
+        height: Its last block; None where it told of none.
+        block_age: How many seconds old that is.
+        peers: How many it has.
     """
 
     node: str
@@ -87,6 +119,10 @@ class Answer:
     seconds: float | None = None
     problem: str | None = None
     disabled: bool = False
+    chain: bool = False
+    height: int | None = None
+    block_age: float | None = None
+    peers: int | None = None
 
 
 def targets(plan: Plan) -> Iterator[Target]:
@@ -95,6 +131,9 @@ def targets(plan: Plan) -> Iterator[Target]:
     for node in plan.nodes():
         outputs = node.outputs
         path = f"{outputs.get('apiPath')}/debug/info"
+        if "rpcUrl" in outputs:
+            disabled, expected = outputs.get("disabled") is True, _expected(node)
+            yield Target(node.name, namespace, str(plain(outputs["rpcUrl"])), disabled, chain=expected)
         if "apiUrl" in outputs:
             yield Target(node.name, namespace, f"{plain(outputs['apiUrl'])}{path}", outputs.get("disabled") is True)
         for pod in outputs.get("pods", ()):
@@ -102,7 +141,72 @@ def targets(plan: Plan) -> Iterator[Target]:
             yield Target(pod, namespace, f"{url}{path}", pooled=True)
 
 
-def answer_of(node: str, info: Any, *, ready: str = "-", seconds: float | None = None) -> Answer:
+def _expected(node: NodePlan) -> Chain:
+    """What the node's own config says of it."""
+    (config,) = (json.loads(plain(one["data"]["node.json"])) for one in node.manifests if "node.json" in one.get("data", ()))
+    known = re.fullmatch("[0-9a-f]{40}", config["keys"]["node_id"]) is not None
+    p2p = config["files"]["config"]["p2p"]
+    dials = bool(p2p.get("persistent_peers") or p2p.get("seeds"))
+    return Chain(config["keys"]["node_id"] if known else None, config["chain_id"], config["health"]["max_block_age"], dials)
+
+
+def answer_of(
+    target: Target, info: Any, *, ready: str = "-", seconds: float | None = None, now: datetime | None = None
+) -> Answer:
+    """Reads what a node of either kind answered.
+
+    Args:
+        target: The node.
+        info: A storage node's `debug/info`; a chain node's answers by the name of the question. Or the check Job's digest of it.
+        ready: What the readiness of its pod says.
+        seconds: How long the answer took.
+        now: The time against which blocks are old.
+    """
+    if target.chain is None:
+        return _storage_answer(target.node, info, ready=ready, seconds=seconds)
+    return at_chain(target.node, info, target.chain, ready=ready, seconds=seconds, now=now or datetime.now(UTC))
+
+
+def at_chain(node: str, info: Any, expected: Chain, *, ready: str, seconds: float | None, now: datetime) -> Answer:
+    """Where a chain node is, and what of that is not as it should be."""
+    try:
+        own, sync = info["status"]["node_info"], info["status"]["sync_info"]
+        height, behind, node_id, network = int(sync["latest_block_height"]), sync["catching_up"], str(own["id"]), own["network"]
+        # Nine digits of a second are more than every Python reads.
+        moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", str(sync["latest_block_time"])))
+        peers = int(info["net_info"]["n_peers"])
+        version = info["abci_info"].get("response", {}).get("version") or own.get("version") or ""
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return Answer(node, ready, seconds=seconds, problem="the answer is not that of a chain node", chain=True)
+    age = max(0.0, (now - moment.replace(tzinfo=moment.tzinfo or UTC)).total_seconds()) if height else None
+    problems: list[str] = []
+    if expected.node_id is not None and node_id.lower() != expected.node_id:
+        problems.append(
+            f"it is {node_id}, and the stack names {expected.node_id}: it has another key, or its Service another pod"
+        )
+    if expected.chain_id is not None and network != expected.chain_id:
+        problems.append(f"it is on the chain {network}, and not on {expected.chain_id}")
+    if age is None:
+        problems.append("it has no block yet")
+    elif behind:
+        problems.append(f"it is catching up; its last block, {height}, is {_span(age)} old")
+    elif age > expected.max_block_age:
+        limit = f"probes.maxBlockAge is {_span(expected.max_block_age)}"
+        problems.append(f"its last block, {height}, is {_span(age)} old, and {limit}: it is cut off, or its chain stands still")
+    if not peers and expected.has_peers:
+        problems.append("it has no peers")
+    return Answer(
+        *(node, ready, node_id, str(version)),
+        seconds=seconds,
+        problem="; ".join(problems) or None,
+        chain=True,
+        height=height,
+        block_age=age,
+        peers=peers,
+    )
+
+
+def _storage_answer(node: str, info: Any, *, ready: str, seconds: float | None) -> Answer:
     """Reads a `debug/info`: of Codex, Logos Storage and Archivist, of any age, or the check Job's digest of it."""
     if not isinstance(info, dict) or not isinstance(cast("dict[str, Any]", info).get("id"), str):
         return Answer(node, ready, seconds=seconds, problem="the answer is not that of a storage node")
@@ -118,19 +222,23 @@ def answer_of(node: str, info: Any, *, ready: str = "-", seconds: float | None =
 def ask(target: Target, kubectl: Kubectl, timeout_seconds: float, ready: str = "-") -> Answer:
     """Asks one node through the API server's proxy."""
     if target.disabled:
-        return Answer(target.node, disabled=True)
+        return Answer(target.node, disabled=True, chain=target.chain is not None)
     begin = time.monotonic()
-    try:
-        text = kubectl.run(
-            *("get", "--raw", target.proxy_path, f"--request-timeout={timeout_seconds:.0f}s"),
-            timeout_seconds=timeout_seconds + 10,
-        )
-        info = json.loads(text)
-    except KubectlError as error:
-        return Answer(target.node, ready, problem=str(error))
-    except ValueError:
-        info = None
-    return answer_of(target.node, info, ready=ready, seconds=time.monotonic() - begin)
+    found: dict[str, Any] = {}
+    for question in target.questions:
+        left = max(1, timeout_seconds - (time.monotonic() - begin))
+        words = ("get", "--raw", f"{target.proxy_path}{question}", f"--request-timeout={left:.0f}s")
+        try:
+            said: Any = json.loads(kubectl.run(*words, timeout_seconds=left + 10))
+        except KubectlError as error:
+            return Answer(target.node, ready, problem=str(error), chain=target.chain is not None)
+        except ValueError:
+            said = None
+        # Some chains answer bare, without "result".
+        whole = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+        found[question.strip("/")] = said if target.chain is None else whole.get("result", whole)
+    info = found[""] if target.chain is None else found
+    return answer_of(target, info, ready=ready, seconds=time.monotonic() - begin)
 
 
 def ask_all(
@@ -159,7 +267,8 @@ def ask_all(
         left = deadline - time.monotonic()
         ready = states.get((target.namespace, target.node), "no pod")
         if left <= 0 and not target.disabled:
-            return Answer(target.node, ready, problem=f"not asked, {timeout_seconds:g} s were over; raise --timeout")
+            problem = f"not asked, {timeout_seconds:g} s were over; raise --timeout"
+            return Answer(target.node, ready, problem=problem, chain=target.chain is not None)
         return ask(target, kubectl, min(ANSWER_SECONDS, max(left, 1)), ready)
 
     states: dict[tuple[str, str], str] = {}
@@ -213,9 +322,12 @@ def short_address(address: str) -> str:
 
 
 def report(answers: Iterable[Answer]) -> str:
-    """A table of 80 columns, and below it why nodes failed."""
+    """A table of 80 columns for each kind of nodes, and below them why nodes failed."""
     found = list(answers)
-    lines = [table(("NODE", "READY", "PEER ID", "VERSION", "ANNOUNCED", "TIME"), map(_row, found))]
+    storage, chain = ([answer for answer in found if answer.chain is chains] for chains in (False, True))
+    tables = [table(("NODE", "READY", "PEER ID", "VERSION", "ANNOUNCED", "TIME"), map(_row, storage))] if storage else []
+    tables += [table(("NODE", "READY", "NODE ID", "VERSION", "HEIGHT", "AGE", "PEERS"), map(_chain_row, chain))] if chain else []
+    lines = ["\n".join(tables)]
     failed = [answer for answer in found if answer.problem is not None]
     lines += [
         textwrap.fill(f"{answer.node}: {answer.problem}", _LINE_WIDTH, subsequent_indent="  ", break_on_hyphens=False) + "\n"
@@ -237,3 +349,20 @@ def _row(answer: Answer) -> tuple[str, ...]:
     address = cut(short_address(answer.addresses[0]), 21 - len(more)) + more if answer.addresses else "nothing"
     seconds = f"{answer.seconds:.2f}s" if answer.seconds is not None else "-"
     return (node, cut(answer.ready, 8), short_peer_id(answer.peer_id), cut(answer.version, 8), address, seconds)
+
+
+def _chain_row(answer: Answer) -> tuple[str, ...]:
+    node, ready = cut(answer.node, _NODE_WIDTH), cut(answer.ready, 8)
+    if answer.disabled:
+        return (node, "disabled", "", "", "", "", "")
+    if answer.height is None:
+        return (node, ready, "", "", "no answer", "", "")
+    age = "-" if answer.block_age is None else _span(answer.block_age)
+    return (node, ready, short_peer_id(answer.peer_id), cut(answer.version, 8), str(answer.height), age, str(answer.peers))
+
+
+def _span(seconds: float) -> str:
+    """A span of time in its two largest units: 4s, 5m2s, 3h10m or 12d4h."""
+    whole = int(seconds)
+    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    return f"{days}d{hours}h" if days else f"{hours}h{minutes}m" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"

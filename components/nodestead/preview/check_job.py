@@ -3,12 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib import resources
 from typing import Any
 
 from nodestead.kubernetes.metadata import manifest, recommended_labels
 from nodestead.kubernetes.objects import Manifest, Plan
 from nodestead.kubernetes.pod import CONTAINER_SECURITY, POD_SECURITY
+from nodestead.plans.agents import agent_script
 from nodestead.preview.check import Answer, Target, answer_of
 from nodestead.preview.kubectl import Kubectl, KubectlError
 from nodestead.preview.yaml_text import plain, yaml_text
@@ -29,7 +29,7 @@ def check_job_name(set_name: str) -> str:
 
 
 def check_job(plan: Plan, asked: Sequence[Target], *, answer_seconds: int, deadline_seconds: int) -> Manifest:
-    """The Job that asks; it runs the nodes' own image, so that nothing else has to be pulled.
+    """The Job that asks; it runs the image that prepares the set's nodes, so that nothing else has to be pulled.
 
     Args:
         plan: The set.
@@ -41,7 +41,8 @@ def check_job(plan: Plan, asked: Sequence[Target], *, answer_seconds: int, deadl
         CheckJobError: where the set has no node to take the image from, or too many for one Job.
     """
     pod = _pod_of(plan)
-    container = pod["containers"][0]
+    container = next((one for one in pod.get("initContainers", ()) if one["name"] == "prepare"), pod["containers"][0])
+    shell, script = (["python3", "-c"], "check_chain.py") if any(one.chain for one in asked) else (["sh", "-c"], "check.sh")
     nodes = "".join(f"{target.node} {target.url}\n" for target in asked)
     if len(nodes) > _LONGEST_NODES:
         raise CheckJobError(f"{plan.name} has {len(asked)} nodes, too many for one Job; leave --job out")
@@ -54,7 +55,7 @@ def check_job(plan: Plan, asked: Sequence[Target], *, answer_seconds: int, deadl
             {
                 "name": "check",
                 "image": plain(container["image"]),
-                "command": ["sh", "-c", (resources.files("nodestead.agents") / "check.sh").read_text(encoding="utf-8")],
+                "command": [*shell, agent_script(script)],
                 "env": [{"name": "NODES", "value": nodes}, {"name": "TIMEOUT", "value": str(answer_seconds)}],
                 "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
                 "securityContext": CONTAINER_SECURITY,
@@ -94,21 +95,21 @@ def _pod_of(plan: Plan) -> dict[str, Any]:
 
 
 def answers_of_log(log: str, asked: Sequence[Target]) -> Iterator[Answer]:
-    """Reads the Job's log: `name<TAB>ok|fail<TAB>detail` for each node; the detail of ok is a digest of its debug/info."""
+    """Reads the Job's log: `name<TAB>ok|fail<TAB>detail` for each node; the detail of ok is a digest of its answers."""
     lines = {name: rest for name, _, rest in (line.partition("\t") for line in log.splitlines())}
     for target in asked:
         if target.disabled:
-            yield Answer(target.node, disabled=True)
+            yield Answer(target.node, disabled=True, chain=target.chain is not None)
             continue
         state, _, detail = lines.get(target.node, "fail\tthe Job's log has no line for it").partition("\t")
         if state != "ok":
-            yield Answer(target.node, problem=detail or "no reason given")
+            yield Answer(target.node, problem=detail or "no reason given", chain=target.chain is not None)
             continue
         try:
             info = json.loads(detail)
         except ValueError:
             info = None
-        yield answer_of(target.node, info)
+        yield answer_of(target, info)
 
 
 def run_check_job(

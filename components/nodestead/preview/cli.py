@@ -144,7 +144,7 @@ def _check(args: argparse.Namespace) -> int:
     else:
         answers = ask_all([target for _, asked in sets for target in asked], kubectl, seconds, _counter("nodes asked"))
     if not answers:
-        return _refused(f"the stack {args.stack} has no node with an API")
+        return _refused(f"the stack {args.stack} has no node with an API or an RPC")
     sys.stdout.write(report(answers))
     if all(answer.problem is None for answer in answers):
         return OK
@@ -251,29 +251,49 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     render = command(
-        "render", _render, "print all objects of a stack as YAML", "nodestead render --stack prod --out rendered/prod"
+        "render",
+        _render,
+        "print all objects of a stack, of storage groups and chain sets, as YAML",
+        "nodestead render --stack prod --out rendered/prod",
     )
     render.add_argument("--stack", metavar="NAME", default="dev", help="the stack (dev)")
     render.add_argument("--out", metavar="DIR", type=Path, help="write a file for each object; files of an earlier render go")
 
     schema_example = "nodestead schema --out stacks/nodestead.schema.json"
-    schema = command("schema", _schema, "print the JSON schema of stack files", schema_example)
+    schema = command(
+        "schema", _schema, "print the JSON schema of stack files, storage groups and chain sets alike", schema_example
+    )
     schema.add_argument("--out", metavar="FILE", type=Path, help="write it there")
     schema.add_argument("--check", action="store_true", help="write nothing; exit with 1 where FILE is not current")
 
-    check = command("check", _check, "ask every node of a stack whether it serves", "nodestead check prod --context prod --job")
+    check = command(
+        "check",
+        _check,
+        "ask every storage and chain node of a stack whether it serves",
+        "nodestead check prod --context prod --job",
+    )
     check.add_argument("stack", metavar="STACK", help="the stack")
     check.add_argument("--job", action="store_true", help="ask from inside the cluster, by a Job that is deleted afterwards")
     check.add_argument("--timeout", metavar="TIME", default="60s", help="how long all of it may take, as in 90s or 5m (60s)")
 
-    data = command("data", _data, "list kept data that no stack holds; deletes nothing", "nodestead data --context prod")
+    data = command(
+        "data",
+        _data,
+        "list kept claims and keys, of storage and chain nodes, that no stack holds; deletes nothing",
+        "nodestead data --context prod",
+    )
     data.add_argument(
         "--stack", metavar="NAME", action="append", help="compare with this stack; may be repeated (all of the folder)"
     )
     data.add_argument("--namespace", metavar="NAME", help="look there only (all namespaces)")
 
     chain_example = "nodestead chain osmosis --output osmosis.json"
-    chain = command("chain", _chain, "print the preset of a chain: built in, or from the Cosmos chain registry", chain_example)
+    chain = command(
+        "chain",
+        _chain,
+        "print the preset of a chain for blockchainNodeSets: built in, or from the Cosmos chain registry",
+        chain_example,
+    )
     chain.add_argument("name", metavar="NAME", help="a built-in chain (osmosis-1), or its folder in the registry (osmosis)")
     chain.add_argument(
         "--from", dest="source", metavar="PLACE", help="file, https URL or folder of chain.json (the registry's on GitHub)"

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from nodestead.config.base import Model
 from nodestead.plans.stack import StackConfig
 
 __all__ = ["stack_schema", "stack_schema_text"]
@@ -15,6 +16,12 @@ class _Schema(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 # as in pydantic
         return False
+
+    def encode_default(self, dft: object) -> Any:
+        """Leaves out what a default section leaves open: a screen of nulls for one."""
+        return super().encode_default(
+            dft.model_dump(mode="json", by_alias=True, exclude_none=True) if isinstance(dft, Model) else dft
+        )
 
 
 def stack_schema() -> dict[str, Any]:

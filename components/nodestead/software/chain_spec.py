@@ -39,7 +39,6 @@ class ChainRole:
         peers_share_address: Whether outside peers look alike (a NAT before the pod), or all peers are on one address.
         behind_sentries: Whether the node knows its sentries only, and peers are not exchanged.
         keys_dir: Where its keys lie when it starts.
-        has_consensus_key: Whether one of them is a consensus key.
         remote_signer: Whether it waits for a remote signer.
         local: Whether the network is a closed one of the set's own.
     """
@@ -61,7 +60,6 @@ class ChainRole:
     peers_share_address: bool = False
     behind_sentries: bool = False
     keys_dir: str = "/run/nodestead-keys"
-    has_consensus_key: bool = False
     remote_signer: bool = False
     local: bool = False
 
@@ -137,11 +135,15 @@ class Overrides(Model):
                         continue
                     if f"{name}.{key}" == secret:
                         yield Problem(where, f"would lie readable in a ConfigMap; {remedy}")
+                    elif key in _SIGNING:
+                        yield Problem(where, f"decides what a validator signs with and knows to have signed; {remedy}")
                     elif not self.replace_computed:
                         shown = f" ({key})" if below else ""
                         yield Problem(where, f"is computed{shown}; {remedy}, or set overrides.replaceComputed to true")
 
 
+# Whatever is asked for: a file of them that goes with the pod is a stake that goes with it.
+_SIGNING = frozenset({"priv_validator_key_file", "priv_validator_state_file"})
 # What both a bare key of TOML and the nodes' own reader take: that one splits keys at dots and drops their case.
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LARGEST = 2**63

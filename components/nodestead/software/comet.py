@@ -318,7 +318,8 @@ def comet_files(
         "node_key_file": f"{role.keys_dir}/node_key.json",
         "priv_validator_laddr": f"tcp://0.0.0.0:{role.privval_port}" if role.remote_signer else "",
     }
-    if role.has_consensus_key:
+    if not role.remote_signer:
+        # Also for a node that signs nothing: it loads a throwaway key from there, never one that lies on an adopted volume.
         result["priv_validator_key_file"] = f"{role.keys_dir}/priv_validator_key.json"
     for name in type(config).model_fields:
         given = _given(getattr(config, name))
@@ -353,7 +354,7 @@ def _of_role(section: str, config: CometConfig, role: ChainRole) -> dict[str, An
         return {"laddr": f"tcp://0.0.0.0:{role.rpc_port}"}
     if section == "tx_index":
         chosen = config.tx_index.indexer
-        return {"indexer": chosen if chosen != "auto" else "null" if role.type in _NOT_INDEXED else "kv"}
+        return {"indexer": chosen if chosen != "auto" else "null" if role.type in _NOT_INDEXED and not role.local else "kv"}
     if section == "state_sync":
         # Chunks of a state may be more than a pod's /tmp holds, so they go to the claim; its folder has to be there.
         fetchers = config.state_sync.chunk_fetchers
