@@ -55,7 +55,12 @@ class BlockchainNodeSet(NodeSet):
         Raises:
             pulumi.RunError: where the config is refused, with every reason; nothing is registered then.
         """
-        with clean_errors():
-            parsed = parse(BlockchainNodeSetArgs, args, ("blockchainNodeSets", name))
-            plan = plan_blockchain_node_set(name, parsed, settled(namespace), neighbours)
+        try:
+            with clean_errors():
+                parsed = parse(BlockchainNodeSetArgs, args, ("blockchainNodeSets", name))
+                plan = plan_blockchain_node_set(name, parsed, settled(namespace), neighbours)
+        except pulumi.RunError:
+            if peer_book is not None:
+                peer_book.fail(name)
+            raise
         super().__init__("BlockchainNodeSet", name, plan, opts, peer_book=peer_book)

@@ -89,6 +89,12 @@ class PeerBook:
             raise pulumi.RunError(f"peersFrom: there is no set {name} in the peer book, whose sets are: {known}; name it there")
         return pulumi.Output.from_input(cast("Any", self._entries[name])).apply(lambda peers: cast("list[str]", peers))
 
+    def fail(self, name: str) -> None:
+        """Says that a set will never come, so that nobody waits for it."""
+        entry = self._entries.get(name)
+        if entry is not None and not entry.done():
+            entry.set_exception(pulumi.RunError(f"peersFrom: the set {name} was refused, and has no peers"))
+
     def publish(self, name: str, peers: pulumi.Output[list[str]]) -> None:
         """Enters the peers of a set; one that the book does not name is passed over."""
         entry = self._entries.get(name)
@@ -206,7 +212,8 @@ class NodeSet(pulumi.ComponentResource):
         *before, workload = node.manifests
         own = [self._before_workloads(manifest, gate) for manifest in before]
         limit = f"{self._plan.timeout_seconds}s"
-        timeouts = pulumi.CustomTimeouts(create=limit, update=limit)
+        first = limit if self._plan.creation_seconds is None else f"{self._plan.creation_seconds}s"
+        timeouts = pulumi.CustomTimeouts(create=first, update=limit)
         registered = self._register(workload, [*own, *common, *gate], timeouts, node)
         for manifest in node.after:
             self._register(manifest, [*common, registered])

@@ -142,7 +142,7 @@ class Pair:
             "exposure": {"kind": "loadBalancer"},
             "rollout": {"maxUnavailable": 2, "timeout": "90s"},
         }
-        signer = {"kind": "secret", "name": "paired"}
+        signer = {"kind": "secret", "name": "paired", "addresses": {"0": consensus_of(PAIRED)}}
         validator = comet_set(PAIRED, type="validator", signer=signer, peersFrom=[{"set": "sentry"}])
         sets = {"sentry": comet_set(PAIRED, **sentries), "validator": validator}
         stack.configure(chain_config(namespace, sets))

@@ -49,9 +49,9 @@ def chain(chain_images: None, module_namespace: str) -> str:
     beginning = {"kind": "inline", "text": genesis()}
     held = {"kind": "secret", "name": "consensus", "addresses": {"0": address("held")}}
     remote = {"kind": "remote", "startDelay": "1s"}
+    known = [{"set": "val", "dial": False}]
     sets: dict[str, Any] = {
-        # With monitoring it has a container to ask it from, too.
-        "sentry": chain_set(KVSTORE, type="sentry", genesis=beginning, signer=remote, monitoring={}),
+        "sentry": chain_set(KVSTORE, type="sentry", genesis=beginning, signer=remote, peersFrom=known),
         "val": chain_set(KVSTORE, type="validator", genesis=beginning, signer=held, peersFrom=[{"set": "sentry"}]),
     }
     plan = planned(module_namespace, **sets)

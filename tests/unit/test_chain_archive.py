@@ -180,7 +180,6 @@ def test_a_file_that_comes_twice_counts_as_it_came_last(tmp_path: Path) -> None:
         ({"data/x": link(tarfile.FIFOTYPE, "")}, "neither a file, a folder nor a link"),
         ({"data/x": link(tarfile.CHRTYPE, "")}, "neither a file, a folder nor a link"),
     ],
-    ids=str,
 )
 def test_nothing_is_written_outside_of_the_folder(
     members: Mapping[str, bytes | tarfile.TarInfo], said: str, tmp_path: Path

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nodestead.config.base import Deferred
-from nodestead.kubernetes.late import settled_text
+from nodestead.kubernetes.late import settled_after, settled_text
 from nodestead.kubernetes.objects import Address, Late, Seed
 
 SEED, ADDRESS = Seed("hub"), Address("hub-0-loadbalancer")

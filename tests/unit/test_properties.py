@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from kubernetes_validate.utils import schema_contents
 from referencing import Registry, Resource
 
+from chain_strategies import chain_sets
 from nodestead.config.base import ConfigError, parse
 from nodestead.keys import ethereum_key
 from nodestead.kubernetes.objects import Manifest, Plan, identity, is_kept

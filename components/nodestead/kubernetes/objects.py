@@ -141,6 +141,7 @@ class Plan:
         nodes: Makes the nodes anew on each call, one by one, so that ten thousand need no memory.
         waves: Names of nodes in the order of a rollout; each wave waits until the one before is ready.
         timeout_seconds: How long a node of a wave may take to become ready.
+        creation_seconds: How long a new one may, where that is longer: nothing is broken while it still fetches its data.
         unchangeable: What may not change under kept data, by its path in the config.
         noticed: What may change but costs something, by its path in the config: its value, and what to say of a change.
         needs_seed: Whether keys come from a seed.
@@ -158,6 +159,7 @@ class Plan:
     timeout_seconds: int
     unchangeable: dict[str, Any]
     noticed: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    creation_seconds: int | None = None
     needs_seed: bool = False
     given_seed: SecretStr | Deferred | None = None
     needs_password: bool = False

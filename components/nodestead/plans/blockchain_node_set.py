@@ -71,6 +71,7 @@ def _plan(chain: ChainSet) -> Plan:
         nodes=lambda: node_plans(chain),
         waves=_waves(chain),
         timeout_seconds=duration_seconds(args.rollout.timeout),
+        creation_seconds=_LONGEST_SYNC if args.probes.strategy == "inSync" and chain.local is None else None,
         unchangeable=dict(chain.unchangeable),
         noticed=_noticed(chain),
         needs_seed=isinstance(keys, SeedNodeKeys),
@@ -86,6 +87,7 @@ def _plan(chain: ChainSet) -> Plan:
     )
 
 
+_LONGEST_SYNC = 7 * 24 * 3600  # a first sync holds an update back, and never fails it
 _NEW_IDS = (
     "the nodes have other node ids from now on: until all have rolled not all of them are connected, and others that name the old"
     " ids lose them"

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from nodestead.chain_keys import consensus_address, consensus_key_json, node_key_json
 from nodestead.config.base import Deferred
@@ -54,7 +54,7 @@ def _node(chain: ChainSet, ordinal: int, genesis: Any, held: str | None) -> Node
     config = _node_config(chain, ordinal, spec, genesis)
     name = f"{node}-config"
     inline = {"genesis.json": args.genesis.text} if isinstance(args.genesis, InlineText) else {}
-    text = settled_text(config, partial(json.dumps, indent=1))
+    text = settled_text(config, _readable)
     manifests.append(manifest("ConfigMap", "v1", name, chain.namespace, labels, data={"node.json": text, **inline}))
     if held is not None:
         # Made, never adopted: a second set with this key, in this stack or another, fails here, before it has a pod. The API
@@ -72,6 +72,15 @@ def _node(chain: ChainSet, ordinal: int, genesis: Any, held: str | None) -> Node
     selector = chain.node_selector(node)
     manifests.append(stateful_set(shell, selector=selector, first_ordinal=0, template=template, replicas=replicas))
     return NodePlan(node, ordinal, manifests, _outputs(chain, ordinal, node), list(versioned_pods(chain, ordinal)))
+
+
+def _readable(value: Any, indent: str = "") -> str:
+    """JSON with a line for each key; what is no mapping is on one line, and made by the encoder in C."""
+    if not isinstance(value, dict) or not value:
+        return json.dumps(value)
+    items = cast("dict[str, Any]", value).items()
+    lines = [f"{indent} {json.dumps(key)}: {_readable(item, f'{indent} ')}" for key, item in items]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
 def _services(chain: ChainSet, ordinal: int, node: str, labels: dict[str, str]) -> Iterator[Manifest]:
