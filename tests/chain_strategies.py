@@ -3,6 +3,7 @@
 Every secret in them has `CANARY` in it, so that a test can look for it wherever no secret may be.
 """
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -93,6 +94,13 @@ def exposures(kind: str, nodes: list[str]) -> st.SearchStrategy[Config]:
     return merged(given(kind=kind), ports, *([services] if kind == "nodePort" else []))
 
 
+def serves(spoken: Config, routes: Config) -> bool:
+    """Whether nodes answer all that routes lead to."""
+    app = spoken.get("app", {})
+    asked = {"api", "grpc"} & routes.keys()
+    return not asked or (spoken["kind"] == "cosmos" and all(app.get(one, {}).get("enabled", True) for one in asked))
+
+
 @st.composite
 def roles(draw: st.DrawFn, nodes: list[str]) -> Config:
     """A type, and who signs."""
@@ -108,7 +116,7 @@ def roles(draw: st.DrawFn, nodes: list[str]) -> Config:
         addresses = {node: f"{int(node):040X}" for node in nodes}
         secret = merged(
             given(kind="secret", name=st.sampled_from(["val-<replica>", "val"]), key="key-<replica>.json"),
-            optional(addresses=st.just(addresses)),
+            given(addresses=st.just(addresses)),
         )
         config["signer"] = draw(st.one_of(secret, remote) if len(nodes) < 2 else secret)
     return config
@@ -131,7 +139,7 @@ def beginnings(draw: st.DrawFn, spoken: Config, nodes: list[str]) -> Config:
     kinds: list[Config] = [
         {"kind": "url", "url": "https://example.org/genesis.json", "sha256": "0a" * 32},
         {"kind": "script", "script": "cp /genesis $DEST"},
-        {"kind": "inline", "text": "{}"},
+        {"kind": "inline", "text": json.dumps({"chain_id": spoken.get("chain") or spoken["chainId"]})},
     ]
     genesis = st.sampled_from(kinds)
     config = draw(optional(genesis=genesis) if "chain" in spoken else given(genesis=genesis))
@@ -204,12 +212,13 @@ def node_overrides(draw: st.DrawFn, nodes: list[str], config: Config) -> Config:
     found: Config = {}
     for node in chosen:
         own: dict[str, st.SearchStrategy[Any]] = {
-            "disabled": st.sampled_from(["pod", "all"]),
             "nodeSelector": LABELS,
             "resources": RESOURCES,
             "env": ENV,
             "image": IMAGES,
         }
+        if not config.get("stateSync", {}).get("siblings"):
+            own["disabled"] = st.sampled_from(["pod", "all"])
         if config["exposure"]["kind"] != "cluster":
             own["externalAddress"] = address(100 + nodes.index(node))
         held = st.sampled_from([{}, {"existingClaim": f"claim-{node}"}, {"existingClaim": LATER}])
@@ -241,14 +250,17 @@ def chain_sets(draw: st.DrawFn) -> Config:
         given(kind="volume"),
         optional(size=st.just("1Ti"), storageClass=st.sampled_from(["", "fast", LATER]), annotations=ANNOTATIONS),
     )
-    kinds = [volume, given(kind="ephemeral", size="30Gi")]
+    kinds = [volume]
+    if config.get("signer", {}).get("kind") != "secret":
+        kinds.append(given(kind="ephemeral", size="30Gi"))
     if replicas <= 1:
         kinds.append(given(kind="existingClaim", claim=LATE_NAMES))
     config["persistence"] = draw(st.one_of(*kinds))
     config["nodes"] = draw(node_overrides(nodes, config))
     if config.get("type") not in ("validator", "seed"):
+        served = [{**one, "controllerNamespace": "edge"} for one in ROUTES if serves(config["software"], one)]
         way = st.one_of(
-            given(routes=st.sampled_from(ROUTES).map(lambda route: {**route, "controllerNamespace": "edge"})),
+            given(routes=st.sampled_from(served)),
             given(rpcService=given(type=st.sampled_from(["NodePort", "LoadBalancer"]), allowPublic=True)),
         )
         config |= draw(st.one_of(st.just({}), way))

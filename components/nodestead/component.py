@@ -396,10 +396,10 @@ def _taken_hook(hook_name: str) -> pulumi.ErrorHook:
     def explain(args: pulumi.ErrorHookArgs) -> bool:
         if any(text in error for error in args.errors for text in ("already exists", "field is immutable")):
             guard = args.new_inputs or {}
-            what, name = guard["data"]["key"], guard["metadata"]["name"]
+            what, name = guard["data"]["consensusAddress"], guard["metadata"]["name"]
             pulumi.log.error(
-                f"{args.name}: {what} is held already, by the node that ConfigMap {name} names;"
-                " take it from that node's set first: two nodes would sign with one key, and be slashed for it"
+                f"{args.name}: consensus address {what} is held already, by the node that ConfigMap {name} names; take it from"
+                " that node's set and update, then give it to this one: two nodes would sign with one key, and be slashed for it"
             )
         return False
 

@@ -27,7 +27,11 @@ SIMD: dict[str, Any] = {
 }
 LOCAL: dict[str, Any] = {**SIMD, "network": {"kind": "local", "validators": 2}}
 del LOCAL["genesis"]
-VALIDATORS: dict[str, Any] = {**SIMD, "type": "validator", "signer": {"kind": "secret", "name": "val-<replica>"}}
+VALIDATORS: dict[str, Any] = {
+    **SIMD,
+    "type": "validator",
+    "signer": {"kind": "secret", "name": "val-<replica>", "addresses": {str(n): f"{n:040x}" for n in range(3)}},
+}
 VERSIONS: dict[str, Any] = {
     "image": {"repository": "registry.example.org/simd"},
     "versions": [{"height": 0, "image": {"tag": "v1"}, "haltHeight": 9}, {"height": 10, "image": {"tag": "v2"}}],

@@ -24,7 +24,13 @@ FULL: dict[str, Any] = {
 LOCAL: dict[str, Any] = {key: value for key, value in FULL.items() if key != "genesis"} | {
     "network": {"kind": "local", "validators": 2}
 }
-VALIDATOR: dict[str, Any] = {**FULL, "replicas": 1, "type": "validator", "signer": {"kind": "secret", "name": "val"}}
+ADDRESS = "0a" * 20
+VALIDATOR: dict[str, Any] = {
+    **FULL,
+    "replicas": 1,
+    "type": "validator",
+    "signer": {"kind": "secret", "name": "val", "addresses": {"0": ADDRESS}},
+}
 IDS = [node_id(SEED, ordinal, 1) for ordinal in range(3)]
 PEER = f"{'a' * 40}@a.example.org:26656"
 STACK = "org/project/prod"
@@ -179,7 +185,7 @@ def test_a_key_secret_of_another_resource_is_projected() -> None:
 
 def test_a_guard_is_made_and_never_adopted_before_the_pod() -> None:
     recording = deployed(VALIDATOR)
-    guard = recording.objects()[f"ConfigMap/{guard_name('secret|val|priv_validator_key.json')}"]
+    guard = recording.objects()[f"ConfigMap/{guard_name(ADDRESS)}"]
     assert guard.type == "kubernetes:core/v1:ConfigMap"
     assert (guard.retained, guard.is_patch) == (False, False)
     assert guard.urn in recording.objects()["StatefulSet/hub-0"].dependencies
@@ -190,7 +196,7 @@ def test_two_sets_with_one_key_ask_for_one_object_so_that_the_second_fails() -> 
         BlockchainNodeSet("hub", VALIDATOR, namespace="chain")
         BlockchainNodeSet("other", VALIDATOR, namespace="chain")
 
-    name = guard_name("secret|val|priv_validator_key.json")
+    name = guard_name(ADDRESS)
     guards = [r for r in run(program).resources if r.kind == "ConfigMap" and r.object_name == name]
     assert len(guards) == 2
     assert len({r.urn for r in guards}) == 2

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from cluster import Kubectl, KubectlError, apply, resolved
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
 from pydantic import SecretStr
 from storage_groups import AUTH_HASH, SEED
 
+from chain_strategies import chain_sets
 from nodestead.config.base import Deferred, parse
-from nodestead.kubernetes.objects import Address, Manifest, PasswordHash, Ref, Seed
+from nodestead.kubernetes.objects import Address, Manifest, PasswordHash, PublicOf, Ref, Seed, SetPeers, StackPeers
 from nodestead.plans.stack import StackConfig, namespace_manifest, plan_stack
 from nodestead.preview.stack_file import read_stack, stack_names
 from strategies import storage_groups
@@ -30,6 +32,10 @@ def answer(ref: Ref) -> Any:
     match ref:
         case Seed():
             return SEED
+        case PublicOf(_, derive):
+            return derive(SEED)
+        case SetPeers() | StackPeers():
+            return [f"{'0' * 40}@later:26656"]
         case PasswordHash():
             return AUTH_HASH
         case Address():
@@ -41,12 +47,10 @@ def answer(ref: Ref) -> Any:
             return "later"
 
 
-def made(namespace: str, security: str, groups: dict[str, Any]) -> list[Manifest]:
+def made(namespace: str, security: str, **sets: dict[str, Any]) -> list[Manifest]:
     """Everything that a stack makes, and as a pod of its own whatever it makes of pods."""
     given_namespace = {"name": namespace, "podSecurity": security}
-    plan = plan_stack(
-        parse(StackConfig, {"namespace": given_namespace, "cluster": {"render": "out"}, "storageNodeGroups": groups})
-    )
+    plan = plan_stack(parse(StackConfig, {"namespace": given_namespace, "cluster": {"render": "out"}, **sets}))
     found = [resolved(one, answer) for one in plan.manifests()]
     return [*found, *(pod for one in found for pod in pods_of(one))]
 
@@ -89,10 +93,10 @@ def spaces(kubectl: Kubectl, module_namespace: str, other_namespace: str) -> dic
 def test_the_api_takes_every_object_of_the_stacks(spaces: dict[str, str], stack: str) -> None:
     config = read_stack(stack, PROJECT).config
     security = config["namespace"].get("podSecurity", "restricted")
-    take(made(spaces[security], security, config["storageNodeGroups"]))
+    take(made(spaces[security], security, **{kind: config[kind] for kind in ("storageNodeGroups", "blockchainNodeSets")}))
 
 
-def drawn(count: int) -> list[dict[str, Any]]:
+def drawn(sets: SearchStrategy[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     """So many configs, the same in every run."""
     found: list[dict[str, Any]] = []
     alike = settings(
@@ -100,7 +104,7 @@ def drawn(count: int) -> list[dict[str, Any]]:
     )
 
     @alike
-    @given(storage_groups())
+    @given(sets)
     def collect(config: dict[str, Any]) -> None:
         found.append(config)
 
@@ -108,13 +112,19 @@ def drawn(count: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_api_takes_whatever_a_valid_config_makes(spaces: dict[str, str]) -> None:
-    groups = {f"g{number}": config for number, config in enumerate(drawn(DRAWN))}
+@pytest.mark.parametrize(
+    ("kind", "sets", "count"),
+    [("storageNodeGroups", storage_groups(), DRAWN), ("blockchainNodeSets", chain_sets(), DRAWN // 2)],
+)
+def test_the_api_takes_whatever_a_valid_config_makes(
+    spaces: dict[str, str], kind: str, sets: SearchStrategy[dict[str, Any]], count: int
+) -> None:
+    groups = {f"g{number}": config for number, config in enumerate(drawn(sets, count))}
     manifests: list[Manifest] = []
     for name, config in groups.items():
         # Ports of hosts are the one thing for which the library asks for another level.
-        level = "privileged" if config["exposure"]["kind"] == "hostPort" else "restricted"
-        manifests += made(spaces[level], level, {name: config})
+        level = "privileged" if config.get("exposure", {}).get("kind") == "hostPort" else "restricted"
+        manifests += made(spaces[level], level, **{kind: {name: config}})
     try:
         # One call for all; the number in an object's name leads back to its config.
         take(manifests)

@@ -188,7 +188,7 @@ def test_every_value_of_the_stack_is_in_the_running_nodes_file(field: Field, nod
         ("config", "mempool.size", 1234),
         ("config", "mempool.keep_invalid_txs_in_cache", True),
         ("config", "consensus.timeout_commit", "1s"),
-        ("config", "tx_index.indexer", "null"),
+        ("config", "tx_index.indexer", "kv"),
         ("app", "minimum_gas_prices", "0.001stake"),
         ("app", "pruning", "custom"),
         ("app", "pruning_keep_recent", "1000"),
@@ -217,7 +217,7 @@ def test_the_rpc_tells_what_the_stack_says(field: Field) -> None:
         info = said["node_info"]
         assert info["id"] == node_id(SEED, ordinal, 1)
         assert (info["moniker"], info["network"]) == (node, "local-1")
-        assert info["other"] == {"tx_index": "off", "rpc_address": "tcp://0.0.0.0:26657"}
+        assert info["other"] == {"tx_index": "on", "rpc_address": "tcp://0.0.0.0:26657"}
         assert said["validator_info"]["address"] == consensus_address(SEED, ordinal, 1)
         if ordinal:
             assert info["listen_addr"] == "tcp://0.0.0.0:26656"

@@ -246,6 +246,8 @@ def node_json(home: Path, versions: list[dict[str, Any]], **health: object) -> d
             "max_behind": 5,
             "dead_after": 300,
             "siblings": [],
+            "local": False,
+            "signer": False,
         }
         | health,
     }

@@ -20,8 +20,8 @@ IMAGE: dict[str, Any] = {"repository": "registry.example.org/simd", "tag": "v1"}
 GENESIS: dict[str, Any] = {"kind": "url", "url": "https://example.org/genesis.json"}
 LOCAL: dict[str, Any] = {"genesis": None, "network": {"kind": "local", "validators": 4}, "replicas": 4}
 LOCAL_COMET: dict[str, Any] = {**LOCAL, "software": COMET, "image": {}}
-BY_SECRET: dict[str, Any] = {"type": "validator", "signer": {"kind": "secret", "name": "val"}}
 A, B, C = "a" * 40, "b" * 40, "c" * 40
+BY_SECRET: dict[str, Any] = {"type": "validator", "signer": {"kind": "secret", "name": "val", "addresses": {"0": A}}}
 GIVEN_KEYS: dict[str, Any] = {"kind": "secret", "name": "node-keys", "ids": {"0": A, "1": B, "2": C}}
 
 

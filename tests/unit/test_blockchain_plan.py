@@ -1,7 +1,6 @@
 """The objects of a set of blockchain nodes: which there are, what they are called, and what is in them."""
 
 import base64
-import hashlib
 import json
 from typing import Any
 
@@ -113,7 +112,7 @@ def test_one_private_node_is_these_objects() -> None:
         ({"type": "sentry"}, ["Service hub-0-privval"]),
         ({"type": "sentry", "signer": {"kind": "none"}}, []),
         ({"type": "validator", "signer": {"kind": "remote"}}, ["Service hub-0-privval"]),
-        (BY_SECRET, [f"ConfigMap {guard_name('secret|val|priv_validator_key.json')}"]),
+        (BY_SECRET, [f"ConfigMap {guard_name(A)}"]),
         ({"monitoring": {}}, ["ConfigMap hub-dashboard", "PodMonitor hub", "PrometheusRule hub"]),
         ({"monitoring": {"enabled": False}}, []),
         (
@@ -155,9 +154,14 @@ def test_what_is_left_out_takes_these_objects_away(given: dict[str, Any], less: 
     "given", [{}, {"exposure": NODE_PORT}, BY_SECRET, {"monitoring": {}}, {"type": "sentry"}, {"keys": GIVEN_KEYS}]
 )
 def test_growing_from_one_to_three_renames_nothing(given: dict[str, Any]) -> None:
+    whole = given
     if given is BY_SECRET:
-        given = {"type": "validator", "signer": {"kind": "secret", "name": "val-<replica>"}}
-    one, three = objects(**given), objects(**given, replicas=3)
+        signer = {"kind": "secret", "name": "val-<replica>"}
+        given, whole = (
+            {"type": "validator", "signer": {**signer, "addresses": {str(n): address for n, address in enumerate(addresses)}}}
+            for addresses in ((A,), (A, B, C))
+        )
+    one, three = objects(**given), objects(**whole, replicas=3)
     assert [found for found in three if found in one] == one
     assert {found.replace("hub-0", "hub-1") for found in one if "hub-0" in found} <= set(three)
 
@@ -414,6 +418,19 @@ def test_a_preset_brings_seeds_and_peers_unless_told_otherwise(peers: dict[str, 
     assert p2p["seeds"] == seeded or bool(p2p["seeds"]) is seeded
 
 
+def test_a_validator_behind_sentries_knows_nobody_but_them_and_whom_the_user_names() -> None:
+    given: dict[str, Any] = {"software": OSMOSIS, "genesis": None, "type": "validator", "signer": {"kind": "remote"}}
+    sentries = [{"peers": [PEER]}]
+    alone, shielded = (comet(plan(**given, peersFrom=sources))["p2p"] for sources in ([], sentries))
+    assert alone["persistent_peers"]
+    assert alone["seeds"]
+    assert (shielded["persistent_peers"], shielded["seeds"]) == (PEER, "")
+    named = comet(plan(**given, peersFrom=sentries, peers={"persistent": [f"{A}@a:1"], "seeds": [f"{B}@b:2"]}))["p2p"]
+    assert (named["persistent_peers"], named["seeds"]) == (f"{PEER},{A}@a:1", f"{B}@b:2")
+    open_ = comet(plan(**{**given, "type": "full", "signer": None}, peersFrom=sentries))["p2p"]
+    assert len(open_["persistent_peers"]) > len(PEER)
+
+
 @pytest.mark.parametrize(
     ("how", "expected"),
     [
@@ -511,6 +528,8 @@ def test_what_the_agents_of_one_plain_node_read() -> None:
             "max_behind": 5,
             "dead_after": 300,
             "siblings": [],
+            "local": False,
+            "signer": False,
         },
     }
 
@@ -522,7 +541,7 @@ def test_what_the_agents_of_one_plain_node_read() -> None:
         ("archive", {}, {"pex": True, "seed_mode": False}, "kv"),
         ("sentry", {}, {"pex": True, "seed_mode": False}, None),
         ("seed", {}, {"pex": True, "seed_mode": True}, "null"),
-        ("validator", {"signer": {"kind": "remote"}}, {"seed_mode": False}, None),
+        ("validator", {"signer": {"kind": "remote"}}, {"seed_mode": False}, "null"),
         ("validator", {"signer": {"kind": "remote"}, "peersFrom": [{"set": "s"}]}, {"pex": False, "seed_mode": False}, None),
     ],
 )
@@ -530,6 +549,35 @@ def test_each_type_has_its_way_with_peers(type_: str, given: dict[str, Any], p2p
     found = comet(plan(type=type_, **given))
     assert p2p.items() <= found["p2p"].items()
     assert index is None or found["tx_index"]["indexer"] == index
+
+
+def test_the_validators_of_a_local_network_index_what_they_hold() -> None:
+    planned = plan(**{**LOCAL, "replicas": 5})
+    assert {comet(planned, f"hub-{n}")["tx_index"]["indexer"] for n in range(5)} == {"kv"}
+
+
+@pytest.mark.parametrize(
+    ("given", "strategy", "local", "signer"),
+    [
+        ({"type": "sentry"}, "reachable", False, True),
+        ({"type": "sentry", "signer": {"kind": "none"}}, "reachable", False, False),
+        ({"type": "validator", "signer": {"kind": "remote"}}, "reachable", False, True),
+        (BY_SECRET, "reachable", False, False),
+        (LOCAL, "reachable", True, False),
+        ({"probes": {"strategy": "inSync"}}, "inSync", False, False),
+    ],
+)
+def test_the_watch_knows_who_waits_for_a_signer_or_for_the_rest_of_a_new_network(
+    given: dict[str, Any], strategy: str, local: bool, signer: bool
+) -> None:
+    health = node_json(plan(**given))["health"]
+    assert (health["strategy"], health["local"], health["signer"]) == (strategy, local, signer)
+
+
+@pytest.mark.parametrize(("given", "named"), [({}, True), (BY_SECRET, True), ({"type": "sentry"}, False)])
+def test_no_node_loads_a_consensus_key_that_lies_on_its_volume(given: dict[str, Any], named: bool) -> None:
+    key_file = comet(plan(**given)).get("priv_validator_key_file")
+    assert key_file == ("/run/nodestead-keys/priv_validator_key.json" if named else None)
 
 
 def test_an_archive_keeps_every_state() -> None:
@@ -549,7 +597,7 @@ def test_cometbft_by_itself_has_no_app_to_configure_or_ask() -> None:
     [
         (GENESIS | {"sha256": "0a" * 32}, {**GENESIS, "sha256": "0a" * 32}),
         ({"kind": "script", "script": "cp a $DEST"}, {"kind": "script", "script": "cp a $DEST"}),
-        ({"kind": "inline", "text": "{}"}, {"kind": "inline", "path": "/etc/nodestead/node/genesis.json"}),
+        ({"kind": "inline", "text": '{"chain_id": "net-1"}'}, {"kind": "inline", "path": "/etc/nodestead/node/genesis.json"}),
         ({"kind": "default"}, {"kind": "default"}),
     ],
 )
@@ -558,8 +606,8 @@ def test_the_genesis_comes_from_where_it_is_said(given: dict[str, Any], genesis:
 
 
 def test_a_genesis_that_is_written_out_lies_beside_the_config_and_restarts_nodes_when_it_changes() -> None:
-    first, second = (plan(genesis={"kind": "inline", "text": text}) for text in ("{}", "{ }"))
-    assert find(first, "ConfigMap", "hub-0-config")["data"]["genesis.json"] == "{}"
+    first, second = (plan(genesis={"kind": "inline", "text": text}) for text in ('{"chain_id": "net-1"}', '{"chain_id":"net-1"}'))
+    assert find(first, "ConfigMap", "hub-0-config")["data"]["genesis.json"] == '{"chain_id": "net-1"}'
     notes = [find(one, "StatefulSet", "hub-0")["spec"]["template"]["metadata"]["annotations"] for one in (first, second)]
     assert plain(notes[0]["nodestead.io/config"]) != plain(notes[1]["nodestead.io/config"])
 
@@ -582,6 +630,35 @@ def test_ways_to_data_are_handed_on() -> None:
     assert found["address_book"] == {"kind": "script", "script": "true"}
 
 
+MIRROR = {"name": "mirror", "key": "url"}
+
+
+def test_a_secret_url_is_a_name_in_the_config_and_comes_to_the_preparation_from_its_secret() -> None:
+    secret: dict[str, Any] = {"kind": "url", "urlFrom": MIRROR}
+    planned = plan(genesis=secret, addressBook=secret, snapshot={**secret, "sha256": "0a" * 32})
+    found = node_json(planned)
+    assert [found[what]["url"] for what in ("genesis", "address_book", "snapshot")] == [
+        *("$GENESIS_URL", "$ADDRESS_BOOK_URL", "$SNAPSHOT_URL")
+    ]
+    assert found["snapshot"]["sha256"] == "0a" * 32
+    for name in ("GENESIS_URL", "ADDRESS_BOOK_URL", "SNAPSHOT_URL"):
+        assert env(planned, "prepare")[name] == {"secretKeyRef": MIRROR}
+        assert all(name not in env(planned, called) for called in ("init", "node", "health"))
+
+
+def test_scripts_have_their_environment_in_the_preparation() -> None:
+    scripts = {
+        field: {"kind": "script", "script": "true", "env": {f"TOKEN_{number}": {"secret": MIRROR}, f"PLAIN_{number}": "x"}}
+        for number, field in enumerate(("genesis", "addressBook", "snapshot"))
+    }
+    planned = plan(**scripts)
+    for number in range(3):
+        assert env(planned, "prepare")[f"TOKEN_{number}"] == {"secretKeyRef": MIRROR}
+        assert env(planned, "prepare")[f"PLAIN_{number}"] == "x"
+        assert f"TOKEN_{number}" not in env(planned)
+    assert "TOKEN_0" not in env(plan(), "prepare")
+
+
 SERVERS = ["https://a.example.org", "https://b.example.org"]
 
 
@@ -602,7 +679,7 @@ SERVERS = ["https://a.example.org", "https://b.example.org"]
             2,
             {"siblings": True},
             {
-                "rpc_servers": ["http://hub-1-p2p:26657"] * 2,
+                "rpc_servers": ["http://hub-0-p2p:26657"] * 2,
                 "trust_height": None,
                 "trust_hash": None,
                 "trust_offset": 1000,
@@ -612,7 +689,7 @@ SERVERS = ["https://a.example.org", "https://b.example.org"]
             3,
             {"siblings": True},
             {
-                "rpc_servers": ["http://hub-1-p2p:26657", "http://hub-2-p2p:26657"],
+                "rpc_servers": ["http://hub-0-p2p:26657", "http://hub-1-p2p:26657"],
                 "trust_height": None,
                 "trust_hash": None,
                 "trust_offset": 1000,
@@ -621,7 +698,14 @@ SERVERS = ["https://a.example.org", "https://b.example.org"]
     ],
 )
 def test_state_sync_asks_servers_or_siblings(replicas: int, given: dict[str, Any], sync: dict[str, Any]) -> None:
-    assert node_json(plan(replicas=replicas, stateSync=given))["state_sync"] == sync
+    assert node_json(plan(replicas=replicas, stateSync=given), f"hub-{replicas - 1}")["state_sync"] == sync
+
+
+def test_a_state_sync_of_siblings_asks_those_that_run_and_start_before() -> None:
+    planned = plan(replicas=6, stateSync={"siblings": True}, nodes={"3": {"disabled": "pod"}})
+    synced = {n: node_json(planned, f"hub-{n}")["state_sync"] for n in (0, 5)}
+    assert synced[0] is None, "nobody is there before the first, which begins with the first block"
+    assert synced[5]["rpc_servers"] == [f"http://hub-{n}-p2p:26657" for n in (1, 2, 4)]
 
 
 def test_siblings_are_the_next_three_that_run_so_that_no_node_is_asked_by_all() -> None:
@@ -756,11 +840,11 @@ def test_an_image_without_shell_is_started_by_itself() -> None:
     [
         ({}, True),
         ({"probes": {"strategy": "none"}}, False),
-        ({"type": "sentry"}, False),
-        ({"type": "sentry", "probes": {"strategy": "reachable"}}, True),
+        ({"type": "sentry"}, True),
+        ({"type": "sentry", "probes": {"strategy": "none"}}, False),
         ({"type": "sentry", "signer": {"kind": "none"}}, True),
-        ({"type": "sentry", "monitoring": {}}, True),
-        ({"type": "sentry", **TWO_VERSIONS}, True),
+        ({"type": "sentry", "probes": {"strategy": "none"}, "monitoring": {}}, True),
+        ({"type": "sentry", "probes": {"strategy": "none"}, **TWO_VERSIONS}, True),
     ],
 )
 def test_a_node_is_watched_where_there_is_something_to_watch(given: dict[str, Any], watched: bool) -> None:
@@ -931,20 +1015,16 @@ def test_a_guard_comes_before_the_pod_that_it_guards() -> None:
     planned = plan(**BY_SECRET)
     (node,) = planned.nodes()
     kinds = [one["kind"] for one in node.manifests]
-    guard = find(planned, "ConfigMap", guard_name("secret|val|priv_validator_key.json"))
+    guard = find(planned, "ConfigMap", f"nodestead-key-{A}")
     assert node.manifests.index(guard) < kinds.index("StatefulSet")
     assert not is_kept(guard)
-    assert guard["data"] == {"key": "entry priv_validator_key.json of Secret val", "node": "hub-0"}
+    assert (guard["data"], guard["immutable"]) == ({"consensusAddress": A.upper(), "node": "hub-0"}, True)
 
 
 @pytest.mark.parametrize(
     ("one", "two", "same"),
     [
-        ({"name": "val"}, {"name": "val"}, True),
-        ({"name": "val"}, {"name": "val", "key": "other.json"}, False),
-        ({"name": "val"}, {"name": "val-2"}, False),
-        ({"name": "val-<replica>"}, {"name": "val-0"}, True),
-        ({"name": "a", "addresses": {"0": A}}, {"name": "b", "addresses": {"0": A.upper()}}, True),
+        ({"name": "a", "addresses": {"0": A}}, {"name": "b", "key": "x", "addresses": {"0": A.upper()}}, True),
         ({"name": "a", "addresses": {"0": A}}, {"name": "a", "addresses": {"0": B}}, False),
     ],
 )
@@ -956,8 +1036,8 @@ def test_one_key_has_one_guard_whatever_set_it_is_in(one: dict[str, Any], two: d
     assert (guards[0] == guards[1]) == same
 
 
-def test_a_guards_name_is_a_name_and_tells_nothing_of_the_key() -> None:
-    assert guard_name("address|X") == f"nodestead-key-{hashlib.sha256(b'address|X').hexdigest()[:20]}"
+def test_a_guard_is_called_by_the_address_however_it_is_written() -> None:
+    assert guard_name("0A" * 20) == guard_name("0a" * 20) == f"nodestead-key-{'0a' * 20}"
 
 
 def test_no_node_but_a_validator_with_a_key_has_a_guard() -> None:
@@ -969,13 +1049,13 @@ def test_no_node_but_a_validator_with_a_key_has_a_guard() -> None:
     ("given", "modes"),
     [
         (BY_SECRET, ["ReadWriteOncePod"]),
-        ({"type": "validator", "signer": {"kind": "remote"}}, ["ReadWriteOncePod"]),
+        ({"type": "validator", "signer": {"kind": "remote"}}, ["ReadWriteOnce"]),
         ({**BY_SECRET, "persistence": {"kind": "volume", "accessModes": ["ReadWriteOnce"]}}, ["ReadWriteOnce"]),
         ({"type": "sentry"}, ["ReadWriteOnce"]),
         ({}, ["ReadWriteOnce"]),
     ],
 )
-def test_the_claim_of_a_validator_is_mounted_by_one_pod(given: dict[str, Any], modes: list[str]) -> None:
+def test_the_claim_of_a_validator_with_a_key_is_mounted_by_one_pod(given: dict[str, Any], modes: list[str]) -> None:
     assert find(plan(**given), "PersistentVolumeClaim", "data-hub-0-0")["spec"]["accessModes"] == modes
 
 
@@ -1062,9 +1142,85 @@ def test_what_may_not_change_under_data(given: dict[str, Any], changed: set[str]
 
 
 def test_what_may_not_change_is_what_a_state_can_hold() -> None:
-    for given in ({}, LOCAL, LOCAL_COMET, {"software": HUB, "genesis": None}):
+    for given in ({}, LOCAL, LOCAL_COMET, BY_SECRET, {"software": HUB, "genesis": None}):
         assert {type(value) for value in plan(**given).unchangeable.values()} <= {str, int, bool, type(None)}
         assert plan(**given).unchangeable["namespace"] == "ns"
+
+
+PAIR = {"type": "validator", "replicas": 2, "signer": {"kind": "secret", "name": "v-<replica>", "addresses": {"0": A, "1": B}}}
+SWAPPED = {**PAIR, "signer": {"kind": "secret", "name": "v-<replica>", "addresses": {"0": B, "1": A}}}
+MINE: dict[str, Any] = {"persistence": {"kind": "existingClaim", "claim": "mine"}}
+ON_CLASS: dict[str, Any] = {"kind": "volume", "storageClass": "fast"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ({}, {"persistence": {"kind": "volume", "accessModes": ["ReadWriteMany"]}}, {"persistence.accessModes"}),
+        ({}, {"persistence": ON_CLASS}, {"persistence.storageClass"}),
+        ({}, {"persistence": {"kind": "volume", "size": "1Ti"}}, set[str]()),
+        ({"persistence": ON_CLASS}, {"persistence": {**ON_CLASS, "storageClass": ""}}, {"persistence.storageClass"}),
+        ({}, {"nodes": {"0": {"existingClaim": "mine"}}}, set[str]()),
+        (BY_SECRET, {**BY_SECRET, "nodes": {"0": {"existingClaim": "mine"}}}, {"nodes.0.existingClaim"}),
+        (
+            {**BY_SECRET, **MINE},
+            {**BY_SECRET, "persistence": {"kind": "existingClaim", "claim": "other"}},
+            {"nodes.0.existingClaim"},
+        ),
+        (
+            BY_SECRET,
+            {**BY_SECRET, **MINE},
+            {"persistence.kind", "persistence.accessModes", "persistence.storageClass", "nodes.0.existingClaim"},
+        ),
+        (PAIR, SWAPPED, {f"signer.addresses.{A.upper()}", f"signer.addresses.{B.upper()}"}),
+        (BY_SECRET, {**BY_SECRET, "signer": {**BY_SECRET["signer"], "name": "other", "key": "other.json"}}, set[str]()),
+    ],
+)
+def test_no_volume_and_no_key_changes_under_who_has_signed(old: dict[str, Any], new: dict[str, Any], changed: set[str]) -> None:
+    before, after = plan(**old).unchangeable, plan(**new).unchangeable
+    missing = object()
+    assert {key for key in before.keys() | after.keys() if before.get(key, missing) != after.get(key, missing)} == changed
+
+
+def test_a_key_belongs_to_its_node_until_no_node_has_it() -> None:
+    kept = plan(**PAIR).unchangeable
+    assert {key: value for key, value in kept.items() if key.startswith(("signer", "persistence", "nodes"))} == {
+        f"signer.addresses.{A.upper()}": "hub-0",
+        f"signer.addresses.{B.upper()}": "hub-1",
+        "persistence.kind": "volume",
+        "persistence.accessModes": "ReadWriteOncePod",
+        "persistence.storageClass": None,
+        "nodes.0.existingClaim": None,
+        "nodes.1.existingClaim": None,
+    }
+    later = plan(**BY_SECRET, persistence={"kind": "volume", "storageClass": Later()}, nodes={"0": {"existingClaim": Later()}})
+    assert not {"persistence.storageClass", "nodes.0.existingClaim"} & later.unchangeable.keys()
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ({"genesis": GENESIS}, True),
+        ({"genesis": {**GENESIS, "url": "https://example.org/other.json"}}, False),
+        ({"genesis": {**GENESIS, "sha256": "0a" * 32}}, False),
+        ({"genesis": {"kind": "url", "urlFrom": {"name": "mirror", "key": "url"}}}, False),
+        ({"genesis": {"kind": "script", "script": "true"}}, False),
+        ({"genesis": {"kind": "inline", "text": '{"chain_id": "net-1"}'}}, False),
+        ({"genesis": {"kind": "default"}}, False),
+        ({"software": OSMOSIS, "genesis": None}, False),
+        (LOCAL, False),
+    ],
+)
+def test_another_genesis_under_nodes_with_blocks_is_said(given: dict[str, Any], same: bool) -> None:
+    (old, _), (new, said) = plan().noticed["genesis"], plan(**given).noticed["genesis"]
+    assert (old == new) == same
+    assert "nodes with blocks keep the genesis" in said
+    assert "example.org" not in new
+
+
+def test_what_may_not_change_is_not_said_to_cost_something() -> None:
+    assert set(plan().noticed) == {"keys", "genesis", "persistence.kind"}
+    assert set(plan(**BY_SECRET).noticed) == {"keys", "genesis"}
 
 
 def test_data_that_is_left_behind_is_said() -> None:

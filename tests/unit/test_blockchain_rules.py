@@ -35,12 +35,27 @@ DIGEST = f"sha256:{'0a' * 32}"
 NODE_PORT: Given = {"kind": "nodePort"}
 FIXED: Given = {"kind": "fixed", "addresses": {"0": "203.0.113.7"}}
 ROUTES: Given = {"kind": "ingress", "rpc": {"hosts": ["rpc.example.org"]}, "tls": "none", "controllerNamespace": "edge"}
+SECURE_ROUTES: Given = {**ROUTES, "tls": {"secret": "tls"}}
 SERVERS = ["https://a.example.org", "https://b.example.org"]
+ON_ROCKS: Given = {**COSMOS, "databaseBackend": "rocksdb"}
 TRUST: Given = {"trustHeight": 5, "trustHash": "0" * 64}
+URL_FROM: Given = {"name": "mirror", "key": "url"}
+CREDENTIALS = "has a user or a password in it, and would lie readable in a ConfigMap"
+NOT_SERVED = "the nodes do not serve it; switch it on in software.app, or leave the route out"
+ROCKSDB = (
+    "software.databaseBackend: rocksdb tells nobody else the height, by which versions and halts go; use goleveldb or pebbledb,"
+    " or one version"
+)
 TAR: Given = {"kind": "url", "url": "https://example.org/snapshot.tar.lz4"}
 VOLUME: Given = {"kind": "volume"}
 CLAIM: Given = {"kind": "existingClaim", "claim": "mine"}
-PAIR: Given = {"type": "validator", "replicas": 2, "signer": {"kind": "secret", "name": "val-<replica>"}}
+ADDRESSES: Given = {"0": A, "1": B}
+PAIR: Given = {
+    "type": "validator",
+    "replicas": 2,
+    "signer": {"kind": "secret", "name": "val-<replica>", "addresses": ADDRESSES},
+}
+NO_ADDRESS = "add the address of its priv_validator_key.json, by which no other node can have the key"
 
 
 class Later:
@@ -229,7 +244,7 @@ SIGNERS: list[tuple[Given, list[str]]] = [
     ),
     ({"signer": {"kind": "remote"}}, ["signer: a node of type full signs nothing; leave it out, or set type: validator"]),
     (
-        {"type": "seed", "signer": {"kind": "secret", "name": "val"}},
+        {**BY_SECRET, "type": "seed"},
         ["signer: a node of type seed signs nothing; leave it out, or set type: validator"],
     ),
     (
@@ -237,7 +252,7 @@ SIGNERS: list[tuple[Given, list[str]]] = [
         ["signer: a node of type archive signs nothing; leave it out, or set type: validator"],
     ),
     (
-        {"type": "sentry", "signer": {"kind": "secret", "name": "val"}},
+        {**BY_SECRET, "type": "sentry"},
         ["signer.kind: a sentry holds no key; use remote or none, or set type: validator"],
     ),
     (
@@ -250,7 +265,7 @@ SIGNERS: list[tuple[Given, list[str]]] = [
         ],
     ),
     (
-        {**BY_SECRET, "replicas": 2},
+        {**PAIR, "signer": {**PAIR["signer"], "name": "val"}},
         [
             (
                 "replicas: 2 nodes would sign with one key, and be slashed for it; set 1, or put <replica> into signer.key"
@@ -259,7 +274,7 @@ SIGNERS: list[tuple[Given, list[str]]] = [
         ],
     ),
     (
-        {"type": "validator", "replicas": 2, "signer": {"kind": "secret", "name": Later()}},
+        {**PAIR, "signer": {**PAIR["signer"], "name": Later()}},
         [
             (
                 "replicas: 2 nodes would sign with one key, and be slashed for it; set 1, or put <replica> into signer.key"
@@ -268,7 +283,7 @@ SIGNERS: list[tuple[Given, list[str]]] = [
         ],
     ),
     (
-        {"type": "validator", "signer": {"kind": "secret", "name": "val-<pod>"}},
+        {**BY_SECRET, "signer": {**BY_SECRET["signer"], "name": "val-<pod>"}},
         ["signer.name: 'val-<pod>' has <pod>, and each node has one pod, number 0; use <replica>"],
     ),
     (
@@ -276,8 +291,26 @@ SIGNERS: list[tuple[Given, list[str]]] = [
         ["signer.addresses.0: 'xyz' is not 40 hexadecimal digits; give the address as priv_validator_key.json has it"],
     ),
     (
-        {"type": "validator", "signer": {"kind": "secret", "name": "val", "addresses": {"1": A}}},
+        {**BY_SECRET, "signer": {**BY_SECRET["signer"], "addresses": {"0": A, "1": B}}},
         ["signer.addresses.1: there is no such node; the nodes of the set are 0 to 0"],
+    ),
+    (
+        {"type": "validator", "signer": {"kind": "secret", "name": "val"}},
+        [f"signer.addresses: node 0 has none; {NO_ADDRESS}"],
+    ),
+    ({**PAIR, "signer": BY_SECRET["signer"] | {"name": "val-<replica>"}}, [f"signer.addresses: node 1 has none; {NO_ADDRESS}"]),
+    (
+        {**BY_SECRET, "persistence": {"kind": "ephemeral"}},
+        [
+            (
+                "persistence.kind: ephemeral loses what the validator has signed with its pod, and it could sign a block twice;"
+                " use volume"
+            )
+        ],
+    ),
+    (
+        {**BY_SECRET, "persistence": {**VOLUME, "accessModes": ["ReadWriteMany"]}},
+        ["persistence.accessModes: ReadWriteMany lets two pods sign from one volume; leave it out"],
     ),
     (
         {**PAIR, "signer": {**PAIR["signer"], "addresses": {"0": A, "1": A.upper()}}},
@@ -312,6 +345,10 @@ SIGNERS: list[tuple[Given, list[str]]] = [
 LOCALS: list[tuple[Given, list[str]]] = [
     ({**LOCAL, "signer": {"kind": "none"}}, ["signer: a local network makes its keys from the seed; leave it out"]),
     ({**LOCAL, "replicas": 3}, ["network.validators: 4 is more than the set's 3 nodes; raise replicas, or lower it"]),
+    (
+        {**LOCAL, "replicas": 6, "type": "validator"},
+        ["type: 4 of the set's 6 nodes are validators; use full, which is what the others are"],
+    ),
     ({**LOCAL, "type": "seed"}, ["type: seed is no role in a local network of one set; use full, and a set beside it"]),
     ({**LOCAL, "type": "sentry"}, ["type: sentry is no role in a local network of one set; use full, and a set beside it"]),
     ({**local(), "keys": GIVEN_KEYS}, ["keys.kind: a local network makes its keys from the seed; leave keys out"]),
@@ -399,7 +436,53 @@ STARTS: list[tuple[Given, list[str]]] = [
         {"snapshot": TAR, "stateSync": {"rpcServers": SERVERS, **TRUST}},
         ["stateSync: goes with snapshot no more: a node starts from one of them; leave one out"],
     ),
-    ({"stateSync": {"siblings": True}}, ["stateSync.siblings: there are no siblings among 1 nodes; give rpcServers"]),
+    ({"stateSync": {"siblings": True}}, ["stateSync.siblings: there are no siblings among 1 nodes that run; give rpcServers"]),
+    (
+        {"replicas": 2, "nodes": {"0": {"disabled": "pod"}}, "stateSync": {"siblings": True}},
+        ["stateSync.siblings: there are no siblings among 1 nodes that run; give rpcServers"],
+    ),
+    *(
+        ({"genesis": {"kind": "inline", "text": text}}, [f"genesis.text: {said}"])
+        for text, said in (
+            ("chain_id: net-1", "is no JSON; give the genesis as the chain publishes it"),
+            ('["chain_id"]', "has no chain_id; give the genesis as the chain publishes it"),
+            ("{}", "has no chain_id; give the genesis as the chain publishes it"),
+            ('{"chain_id": "net-2"}', "is of chain 'net-2', and software of 'net-1'; correct the one that is wrong"),
+        )
+    ),
+    (
+        {"software": HUB, "genesis": {"kind": "inline", "text": '{"chain_id": "net-1"}'}},
+        ["genesis.text: is of chain 'net-1', and software of 'cosmoshub-4'; correct the one that is wrong"],
+    ),
+    ({"genesis": {"kind": "url"}}, ["genesis.url: give either url or urlFrom"]),
+    ({"snapshot": {**TAR, "urlFrom": URL_FROM}}, ["snapshot.url: give either url or urlFrom"]),
+    *(
+        (
+            {field: {"kind": "url", "url": f"https://{user}@example.org/{file}"}},
+            [f"{field}.url: {CREDENTIALS}; use urlFrom instead"],
+        )
+        for field, file in (("genesis", "genesis.json"), ("addressBook", "addrbook.json"), ("snapshot", "a.tar"))
+        for user in ("me", "me:word", ":word")
+    ),
+    (
+        {"genesis": {"kind": "url", "url": "wss://example.org/genesis.json"}},
+        ["genesis.url: wss: is not read; write http or https"],
+    ),
+    (
+        {"stateSync": {"rpcServers": ["https://me:word@a.example.org", "wss://b.example.org:26657"], **TRUST}},
+        [
+            f"stateSync.rpcServers[0]: {CREDENTIALS}; name a server that asks for none",
+            "stateSync.rpcServers[1]: wss: is not read; write http or https",
+        ],
+    ),
+    *(
+        (
+            {"software": software, "routes": {**SECURE_ROUTES, protocol: {"hosts": ["a.example.org"]}}},
+            [f"routes.{protocol}: {NOT_SERVED}"],
+        )
+        for protocol in ("api", "grpc")
+        for software in ({**COSMOS, "app": {protocol: {"enabled": False}}}, COMET)
+    ),
     (
         {"stateSync": {}},
         [
@@ -451,6 +534,9 @@ VERSIONS: list[tuple[Given, list[str]]] = [
             )
         ],
     ),
+    ({**rows((0,), (10,)), "software": ON_ROCKS}, [ROCKSDB]),
+    ({**rows((0, 9)), "software": ON_ROCKS}, [ROCKSDB]),
+    ({"software": {**ON_ROCKS, "app": {"haltHeight": 9}}}, [ROCKSDB]),
     ({"versions": []}, ["versions: is empty; leave it out, or list at least one"]),
     (
         {**rows((0,), (10,)), "software": {**COSMOS, "app": {"haltHeight": 5}}},
@@ -829,8 +915,19 @@ SOUND: list[Given] = [
     {"container": {"ports": [{"name": "evm", "port": 26656, "protocol": "UDP"}]}},
     BY_SECRET,
     PAIR,
-    {"type": "validator", "replicas": 2, "signer": {"kind": "secret", "name": "val", "key": "key-<replica>.json"}},
-    {"type": "validator", "signer": {"kind": "secret", "name": Later()}},
+    {**PAIR, "signer": {"kind": "secret", "name": "val", "key": "key-<replica>.json", "addresses": ADDRESSES}},
+    {**BY_SECRET, "signer": {**BY_SECRET["signer"], "name": Later()}},
+    {**BY_SECRET, "persistence": CLAIM},
+    {**BY_SECRET, "persistence": {**VOLUME, "accessModes": ["ReadWriteOnce"]}},
+    {"type": "validator", "signer": {"kind": "remote"}, "persistence": {"kind": "ephemeral"}},
+    {"persistence": {**VOLUME, "accessModes": ["ReadWriteMany"]}},
+    {"genesis": {"kind": "inline", "text": '{"chain_id": "net-1"}'}},
+    {"software": HUB, "genesis": {"kind": "inline", "text": '{"chain_id": "cosmoshub-4"}'}},
+    {"genesis": {"kind": "url", "urlFrom": URL_FROM}, "snapshot": {"kind": "url", "urlFrom": URL_FROM}},
+    {"stateSync": {"rpcServers": ["http://a.example.org:26657", SERVERS[0]], **TRUST}},
+    {"routes": {**SECURE_ROUTES, "api": {"hosts": ["a.example.org"]}, "grpc": {"hosts": ["b.example.org"]}}},
+    {"software": ON_ROCKS},
+    {**rows((0,)), "software": ON_ROCKS},
     {"type": "validator", "replicas": 0, "signer": {"kind": "remote"}},
     {"type": "validator", "signer": {"kind": "remote"}},
     {"type": "sentry", "replicas": 3},
@@ -842,7 +939,8 @@ SOUND: list[Given] = [
     {"rpcService": {"type": "NodePort", "allowPublic": True, "externalTrafficPolicy": "Local"}},
     LOCAL,
     LOCAL_COMET,
-    {**LOCAL, "replicas": 6, "type": "validator"},
+    {**LOCAL, "type": "validator"},
+    {**LOCAL, "replicas": 6},
     {**LOCAL, "replicas": 6, "type": "archive"},
     {**LOCAL, "software": {key: value for key, value in COSMOS.items() if key != "minGasPrice"}},
     local(accounts={ACCOUNT: "5stake,7token"}, appState={"gov": {}}),
@@ -1053,26 +1151,17 @@ def test_a_set_is_no_peer_of_itself() -> None:
 @pytest.mark.parametrize(
     ("given", "held"),
     [
-        (BY_SECRET, [("secret|val|priv_validator_key.json", "entry priv_validator_key.json of Secret val", 0)]),
-        (
-            PAIR,
-            [
-                ("secret|val-0|priv_validator_key.json", "entry priv_validator_key.json of Secret val-0", 0),
-                ("secret|val-1|priv_validator_key.json", "entry priv_validator_key.json of Secret val-1", 1),
-            ],
-        ),
-        (
-            {"type": "validator", "firstOrdinal": 3, "signer": {**BY_SECRET["signer"], "addresses": {"3": A}}},
-            [(f"address|{A.upper()}", f"consensus address {A.upper()}", 3)],
-        ),
-        ({"type": "validator", "signer": {"kind": "secret", "name": Later()}}, []),
-        ({"type": "validator", "signer": {"kind": "remote"}}, []),
-        ({"type": "sentry"}, []),
-        (LOCAL, []),
+        (BY_SECRET, {0: A.upper()}),
+        (PAIR, {0: A.upper(), 1: B.upper()}),
+        ({**BY_SECRET, "firstOrdinal": 3, "signer": {**BY_SECRET["signer"], "addresses": {3: A}}}, {3: A.upper()}),
+        ({**BY_SECRET, "replicas": 0, "signer": {"kind": "secret", "name": "val"}}, {}),
+        ({"type": "validator", "signer": {"kind": "remote"}}, {}),
+        ({"type": "sentry"}, {}),
+        (LOCAL, {}),
     ],
 )
-def test_a_key_is_held_by_its_address_else_by_where_it_lies(given: Given, held: list[tuple[str, str, int]]) -> None:
-    assert list(exclusive_keys(args(**given))) == held
+def test_a_key_is_held_by_its_address_whatever_secret_it_is_in(given: Given, held: dict[int, str]) -> None:
+    assert exclusive_keys(args(**given)) == held
 
 
 @pytest.mark.parametrize(

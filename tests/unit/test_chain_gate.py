@@ -295,6 +295,58 @@ def test_who_outlives_its_last_block_is_over(
     assert gate.is_past(running) is over
 
 
+@pytest.mark.parametrize(
+    ("versions", "running", "situation", "upgrades", "goes_on"),
+    [
+        (PLAN, "h0", at(29, 30), True, False),  # stored, not committed
+        (PLAN, "h0", at(29, 30, upgrade=30), True, False),
+        (PLAN, "h0", at(30, 30), True, True),
+        (PLAN, "h0", at(77, 77), True, True),
+        (PLAN, "h0", at(30, 30), False, False),  # without the upgrade module the height is the set's to say
+        (HALT, "h0", at(16, 16), True, False),  # a halt was asked for
+        (LONG, "h16", at(30, 30), True, True),
+        (LONG, "h50", at(70, 70), True, False),
+        (ONE, "h0", at(70, 70), True, False),
+    ],
+)
+def test_a_version_that_went_past_the_height_of_the_next_goes_on(
+    gates: Gates, versions: list[Version], running: str, situation: Situation, upgrades: bool, goes_on: bool
+) -> None:
+    gate = gates(versions, [situation])
+    gate.upgrades = upgrades
+    gate.at = situation
+    decision = gate.overran(running)
+    assert (decision.version if decision else None) == (running if goes_on else None)
+    assert decision is None or "is not for that block: it goes on; correct the height of the version" in decision.reason
+
+
+def test_who_overran_is_neither_ended_nor_followed_by_the_next_and_that_is_said_once(
+    gates: Gates, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("chain_gate._OVER_AFTER", -1.0)
+    caplog.set_level("INFO", logger="nodestead")
+    now = [at(28, 28)]
+    gate = gates(PLAN, now)
+    gate.put("h30", "waiting", "b1")
+    gate.put("h0", "waiting", "a1")
+    gate.step()
+    assert granted(gate) == {"h0": "a1"}
+    for height in (30, 31, 45):
+        now[0] = at(height, height)
+        gate.step(height)
+        assert not gate.is_past("h0")
+    said = [record.getMessage() for record in caplog.records if "without an upgrade" in record.getMessage()]
+    assert said == [
+        (
+            "h0 committed block 30 without an upgrade, so h30 is not for that block: it goes on; correct the height of the"
+            " version, or set haltHeight of the one before"
+        )
+    ]
+    gate.put("h0", "waiting", "a2")
+    gate.step()
+    assert granted(gate) == {"h0": "a2"}, "its container started again, and it is its turn still"
+
+
 # --- the real scripts ---
 
 SHELLS = [

@@ -85,6 +85,73 @@ def test_ready(watch: Watch, strategy: str, said: Status | None, answers: bool, 
     assert bool(body["reason"]) is not body["in_sync"]
 
 
+@pytest.mark.parametrize(
+    ("local", "synced_siblings", "catching_up", "code"),
+    [
+        (True, False, False, 200),  # the first validators make no block alone
+        (True, False, True, 200),
+        (True, True, False, 422),
+        (False, False, False, 422),
+        (False, True, False, 422),
+    ],
+)
+def test_who_is_alone_on_a_local_network_is_ready_until_a_sibling_that_is_in_sync_answers(
+    watch: Watch,
+    monkeypatch: pytest.MonkeyPatch,
+    local: bool,
+    synced_siblings: bool,
+    catching_up: bool,
+    code: int,
+) -> None:
+    watch.health = watch.health._replace(local=local, siblings=["http://a", "http://b"])
+    others = {"http://a": status(500, catching_up=not synced_siblings), "http://b": None}
+    monkeypatch.setattr("chain_health._status", lambda url, *_: others[url])
+    watch.ask_others()
+    watch.status, watch.answers = status(0, age=9e6, catching_up=catching_up), True
+    assert watch.ready()[0] == code
+    watch.answers = False
+    assert watch.ready()[0] == 503
+
+
+def test_a_new_network_that_stands_still_together_is_ready(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch.health = watch.health._replace(local=True, siblings=["http://a"])
+    monkeypatch.setattr("chain_health._status", lambda *_: status(0, age=9e6))
+    watch.ask_others()
+    watch.status, watch.answers = status(0, age=9e6), True
+    assert watch.ready()[0] == 200
+
+
+@pytest.mark.parametrize("strategy", ["reachable", "inSync"])
+def test_a_signer_is_not_waited_for_until_it_was_there_once_on_this_volume(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    answer: list[Status | None] = [None]
+    monkeypatch.setattr("chain_health._status", lambda *_: answer[0])
+    watch.health = watch.health._replace(strategy=strategy, signer=True)
+    watch.gate.put("h0", "grant", "a1")
+
+    def codes(asked: Watch) -> tuple[int, int]:
+        asked.ask_node()
+        return asked.ready()[0], asked.started("h0")[0]
+
+    marker = watch.gate.home / ".nodestead" / "served"
+    assert (codes(watch), marker.exists()) == ((200, 200), False)
+    answer[0] = status()
+    assert (codes(watch), marker.exists()) == ((200, 200), True)
+    answer[0] = None
+    assert codes(watch) == (503, 503)
+    assert codes(Watch(watch.health, watch.gate)) == (503, 503), "the volume remembers"
+    marker.unlink()
+    assert codes(Watch(watch.health, watch.gate)) == (200, 200), "a new volume"
+    assert codes(Watch(watch.health._replace(signer=False), watch.gate)) == (503, 503)
+
+
+def test_who_waits_for_no_signer_leaves_no_marker(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chain_health._status", lambda *_: status())
+    watch.ask_node()
+    assert list(watch.gate.home.iterdir()) == [watch.gate.folder]
+
+
 def test_liveness_of_a_version_from_waiting_to_silence(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
     monkeypatch.setattr("chain_health.time.monotonic", lambda: clock[0])

@@ -122,6 +122,49 @@ def test_what_a_validator_has_signed_is_never_lowered(pod: Pod, web: Web, way: s
     assert sign_state(pod) == SIGNED
 
 
+def holds_a_key(pod: Pod) -> None:
+    pod.node["keys"] |= {"consensus": str(pod.keys / "priv_validator_key.json"), "consensus_address": address_of(2)}
+
+
+def test_blocks_without_a_record_of_what_was_signed_start_no_validator(pod: Pod) -> None:
+    holds_a_key(pod)
+    pod.prepare()
+    empty_store(pod)
+    pod.prepare()
+    (pod.data / "priv_validator_state.json").unlink()
+    refusal = pod.refusal()
+    assert f"{pod.data / 'priv_validator_state.json'} is gone, which says what this validator has signed" in refusal
+    assert 'write {"height": "H", "round": 0, "step": 0}' in refusal
+    assert not (pod.data / "priv_validator_state.json").exists()
+    pod.node["keys"]["consensus"] = None
+    pod.prepare()
+    assert sign_state(pod)["height"] == "0"
+
+
+def double_sign_check(pod: Pod) -> int | None:
+    pod.prepare()
+    return config(pod).get("consensus", {}).get("double_sign_check_height")
+
+
+def test_a_key_that_may_have_signed_elsewhere_looks_at_the_last_blocks_first(pod: Pod) -> None:
+    assert double_sign_check(pod) is None, "it signs nothing"
+    holds_a_key(pod)
+    assert double_sign_check(pod) == 20
+    pod.node["files"]["config"] = {"consensus": {"double_sign_check_height": 7}}
+    assert double_sign_check(pod) == 20
+    pod.node["files"]["config"] = {"consensus": {"double_sign_check_height": 50}}
+    assert double_sign_check(pod) == 50, "who asks for more gets it"
+    pod.node["files"]["config"] = {}
+    has_signed(pod)
+    assert double_sign_check(pod) is None, "its own record says where it was"
+
+
+def test_the_validators_of_a_new_network_have_signed_nowhere_else(pod: Pod) -> None:
+    holds_a_key(pod)
+    pod.node |= {"software": "cometbft", "genesis": {"kind": "local", "time": LOCAL["genesis_time"], "patch": LOCAL}}
+    assert double_sign_check(pod) is None
+
+
 # --- genesis and address book ---
 
 
@@ -277,6 +320,31 @@ def test_a_changed_genesis_never_empties_data_that_cannot_be_read(pod: Pod) -> N
     given.write_text('{"chain_id": "hub-1", "new": 1}')
     assert "keeping the one" in pod.prepare()
     assert (pod.data / "blockstore.db").exists()
+
+
+# --- secret URLs ---
+
+
+def test_secret_urls_come_from_the_environment_and_stand_nowhere(pod: Pod, web: Web) -> None:
+    web.files["/genesis.json"] = Resource(b'{"chain_id": "hub-1"}')
+    web.files["/book.json"] = Resource(b'{"addrs": []}')
+    web.files["/snap.tar.gz"] = Resource(SNAPSHOT)
+    pod.node["genesis"] = {"kind": "url", "url": "$GENESIS_URL", "sha256": None}
+    pod.node["address_book"] = {"kind": "url", "url": "$ADDRESS_BOOK_URL", "sha256": None}
+    pod.node["snapshot"] = {"kind": "url", "url": "$SNAPSHOT_URL", "sha256": None}
+    names = {"GENESIS_URL": "genesis.json", "ADDRESS_BOOK_URL": "book.json", "SNAPSHOT_URL": "snap.tar.gz"}
+    log = pod.prepare({name: f"{web.url}/{file}?token=hunter2\n" for name, file in names.items()})
+    assert sorted(path for path, _ in web.asked) == [f"/{file}?token=hunter2" for file in sorted(names.values())]
+    assert restored(pod) == WHOLE
+    everything = b"".join(path.read_bytes() for path in pod.home.rglob("*") if path.is_file())
+    assert "hunter2" not in log
+    assert b"hunter2" not in everything
+
+
+@pytest.mark.parametrize("env", [{}, {"SNAPSHOT_URL": ""}])
+def test_a_secret_without_the_url_is_told(pod: Pod, env: dict[str, str]) -> None:
+    pod.node["snapshot"] = {"kind": "url", "url": "$SNAPSHOT_URL", "sha256": None}
+    assert "the Secret has no URL for SNAPSHOT_URL; add the entry" in pod.refusal(env)
 
 
 # --- snapshot ---
@@ -555,6 +623,26 @@ def test_a_state_sync_that_has_ended_is_never_begun_again(pod: Pod) -> None:
     pod.prepare()
     assert (pod.data / "blockstore.db").exists()
     assert config(pod)["statesync"]["enable"] is False
+
+
+def test_data_of_a_state_sync_that_cannot_be_read_is_kept(pod: Pod) -> None:
+    ask_for_sync(pod, trust_height=12, trust_hash="ab" * 32, rpc_servers=["http://127.0.0.1:9"])
+    pod.prepare()
+    (pod.data / "blockstore.db").mkdir()
+    (pod.data / "blockstore.db" / "CURRENT").write_text("OTHER-1\n")
+    assert "whether it has ended cannot be read from this database; keeping the data" in pod.prepare()
+    assert (pod.data / "blockstore.db" / "CURRENT").exists()
+    assert [path.name for path in (pod.home / ".nodestead").iterdir()] == ["synced.json"]
+    assert config(pod)["statesync"]["enable"] is False
+
+
+def test_a_height_that_the_node_told_of_says_that_its_state_sync_has_ended(pod: Pod) -> None:
+    ask_for_sync(pod, trust_height=12, trust_hash="ab" * 32, rpc_servers=["http://127.0.0.1:9"])
+    pod.prepare()
+    empty_store(pod)
+    (pod.data / "nodestead-height").write_text("15\n")
+    assert "the state sync has ended; the data is at block 15" in pod.prepare()
+    assert (pod.data / "blockstore.db").exists()
 
 
 @pytest.mark.parametrize("way", ["sync", "snapshot"])

@@ -168,6 +168,9 @@ REFUSED: list[tuple[str, object, str]] = [
     ("overrides", {"config": {"proxy_app": "noop"}}, "is computed; set proxyApp, or set overrides.replaceComputed to true"),
     ("overrides", {"app": {}}, "unknown key"),
     ("startArgs", ["--proxy_app=noop"], "--proxy_app is computed; set proxyApp instead"),
+    ("startArgs", ["--priv_validator_key_file=/x"], "--priv_validator_key_file is computed; leave it out"),
+    ("startArgs", ["--priv_validator_state_file=/x"], "--priv_validator_state_file is computed; leave it out"),
+    ("startArgs", ["--node_key_file=/x"], "--node_key_file is computed; leave it out"),
     ("startArgs", ["--p2p.seeds", "a"], "--p2p.seeds is computed; set peers of the set instead"),
     ("startArgs", [""], "'' is refused: string should have at least 1 character"),
 ]

@@ -209,6 +209,7 @@ OF_SETS: list[tuple[str, str, Any, str]] = [
     ("StateSync", "trustHash", "abc", "'abc' is refused: string should match pattern '^[0-9A-Fa-f]{64}$'; change it to fit"),
     ("StateSync", "trustOffset", 0, "0 is refused: input should be greater than or equal to 1; change it to fit"),
     ("Script", "kind", "shell", "'shell' is not known; use one of 'url', 'script', 'inline', 'default'"),
+    ("Script", "env", {"SNAPSHOT_URL": "x"}, ".SNAPSHOT_URL: is set by the library for its scripts; give yours another name"),
     ("Script", "script", "", "'' is refused: string should have at least 1 character; change it to fit"),
     ("Download", "kind", "http", "'http' is not known; use one of 'url', 'script', 'inline', 'default'"),
     (

@@ -100,6 +100,24 @@ def test_a_patch_moves_no_object_and_lets_go_of_no_data(kind: str, name: str, me
     assert line.startswith(f"storageNodeGroups.codex.patches.{kind}.{name}.{field}: may not be patched; ")
 
 
+@pytest.mark.parametrize("replicas", [2, 3, "2"])
+def test_a_patch_makes_no_second_pod_of_a_node(replicas: Any) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        groups.plan(patches={"StatefulSet": {"codex-1": {"spec": {"replicas": replicas}}}})
+    assert refusal.value.problems == [
+        (
+            "storageNodeGroups.codex.patches.StatefulSet.codex-1.spec.replicas: may not be patched; two pods would share one"
+            " volume and one key; set replicas of the set"
+        )
+    ]
+
+
+@pytest.mark.parametrize("replicas", [0, 1, None])
+def test_a_patch_may_stop_a_node(replicas: int | None) -> None:
+    plan = groups.plan(patches={"StatefulSet": {"codex-1": {"spec": {"replicas": replicas}}}})
+    assert groups.find(plan, "StatefulSet", "codex-1")["spec"].get("replicas") == replicas
+
+
 def test_other_annotations_of_kept_objects_and_of_the_engine_on_others_pass() -> None:
     claims = {"*": {"metadata": {"annotations": {"team": "storage"}}}}
     groups.plan(

@@ -71,7 +71,8 @@ def test_a_built_in_preset_says_what_the_registry_says(
     heights = [(version.height, version.tag) for version in found.versions]
     assert (found.chain_id, found.network, found.binary, found.home, found.prefix) == (name, network, binary, home, prefix)
     assert found.min_gas_price == price
-    assert found.repository is None
+    # The registry names none; the Hub's is that of its releases, given to the command.
+    assert found.repository == (None if found.binary == "osmosisd" else "ghcr.io/cosmos/gaia")
     assert (len(heights), heights[0] if heights else None, heights[-1] if heights else None) == (count, first, last)
 
 

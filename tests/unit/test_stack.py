@@ -303,37 +303,29 @@ def test_a_set_and_a_group_may_not_have_one_name() -> None:
     assert problem == "blockchainNodeSets.hub: hub is the name of a set under storageNodeGroups too; rename one of them"
 
 
-def signing(name: str = "val", **signer: Any) -> dict[str, Any]:
-    return chain_config(type="validator", signer={"kind": "secret", "name": name, **signer})
-
-
 ADDRESS = "0a" * 20
 
 
+def signing(name: str = "val", address: str = ADDRESS, **given: Any) -> dict[str, Any]:
+    return chain_config(type="validator", signer={"kind": "secret", "name": name, "addresses": {"0": address}}, **given)
+
+
 @pytest.mark.parametrize(
-    ("one", "two", "what"),
-    [
-        (signing(), signing(), "entry priv_validator_key.json of Secret val"),
-        (signing("val-<replica>"), signing("val-0"), "entry priv_validator_key.json of Secret val-0"),
-        (
-            signing("a", addresses={"0": ADDRESS}),
-            signing("b", addresses={"0": ADDRESS.upper()}),
-            f"consensus address {ADDRESS.upper()}",
-        ),
-    ],
+    "other", [signing(), signing("another"), signing(address=ADDRESS.upper())], ids=["equal", "another Secret", "upper case"]
 )
-def test_two_sets_with_one_consensus_key_are_refused(one: dict[str, Any], two: dict[str, Any], what: str) -> None:
-    assert chain_problems({"a": one, "b": two}) == [
+def test_two_sets_with_one_consensus_key_are_refused(other: dict[str, Any]) -> None:
+    assert chain_problems({"a": signing(), "b": other}) == [
         (
-            f"blockchainNodeSets.b.signer: {what}, of node 0, is that of blockchainNodeSets.a too: two nodes would sign with one"
-            " key, and be slashed for it; give each its own"
+            f"blockchainNodeSets.b.signer: consensus address {ADDRESS.upper()}, of node 0, is that of blockchainNodeSets.a too:"
+            " two nodes would sign with one key, and be slashed for it; give each its own"
         )
     ]
 
 
 def test_two_sets_with_consensus_keys_of_their_own_pass() -> None:
-    chains({"a": signing("a"), "b": signing("b"), "c": signing("b", key="other.json")})
-    chains({"a": signing("a"), "b": {**signing("a"), "type": "validator", "replicas": 0}})
+    chains({"a": signing("a"), "b": signing("a", "0b" * 20)})
+    nobody = {"kind": "secret", "name": "val"}
+    chains({"a": signing(), "b": chain_config(type="validator", replicas=0, signer=nobody)})
 
 
 def test_peers_come_from_a_set_that_is_there() -> None:
@@ -352,7 +344,35 @@ def test_peers_come_from_a_set_that_is_there() -> None:
 
 def mutual(**keys: Any) -> StackConfig:
     sentries = chain_config(type="sentry", replicas=2, peersFrom=[{"set": "val"}], keys={"kind": "seed", **keys})
-    return chains({"sentries": sentries, "val": signing() | {"peersFrom": [{"set": "sentries"}]}})
+    return chains({"sentries": sentries, "val": signing(peersFrom=[{"set": "sentries"}])})
+
+
+@pytest.mark.parametrize(
+    ("backs", "passes"),
+    [
+        ([], False),
+        ([{"set": "val"}], True),
+        ([{"set": "val", "dial": False, "unconditional": False}], True),
+        ([{"set": "val", "private": False}], False),
+        ([{"set": "val", "stack": "org/project/prod"}], False),
+        ([{"set": "other"}, {"set": "val"}], True),
+    ],
+)
+def test_sentries_know_their_validator_and_tell_nobody_of_it(backs: list[dict[str, Any]], passes: bool) -> None:
+    sets = {
+        "sentries": chain_config(type="sentry", peersFrom=backs),
+        "val": signing(peersFrom=[{"set": "sentries"}, {"set": "elsewhere", "stack": "org/project/prod"}]),
+        "other": chain_config(),
+    }
+    if passes:
+        chains(sets)
+        return
+    assert chain_problems(sets) == [
+        (
+            "blockchainNodeSets.val.peersFrom[0].set: sentries does not know this validator, and would tell the world of it;"
+            " give sentries a peersFrom with set: val too"
+        )
+    ]
 
 
 def test_sets_that_have_each_other_as_peers_show_each_other() -> None:

@@ -83,7 +83,8 @@ class _Preparation:
             laid_over["p2p"] = {"external_address": address}
         if self.may_have_signed_elsewhere():
             # It refuses to start where the last blocks have a signature of its key.
-            laid_over["consensus"] = {"double_sign_check_height": 20}
+            given = self.node["files"]["config"].get("consensus", {}).get("double_sign_check_height", 0)
+            laid_over["consensus"] = {"double_sign_check_height": max(20, given)}
         self.write_config(laid_over)
         wait_for_services(self.node["files"]["config"].get("p2p", {}).get("persistent_peers", ""))
         remove(self.scratch)

@@ -209,8 +209,8 @@ class SecretSigner(Model):
     )
     addresses: Annotated[dict[str, str], NumberedKeys] = Field(
         default_factory=dict,
-        description="Node number to the consensus address (40 hexadecimal digits), by which the key is held once, whatever"
-        " Secret it is in; by default it is held by the Secret's name and entry.",
+        description="Node number to the consensus address (40 hexadecimal digits), for every node: by it the key is held once,"
+        " whatever Secret it is in.",
     )
 
     def problems(self) -> Iterator[Problem]:
@@ -273,10 +273,10 @@ class Download(Model):
         """One URL, and no secret in one that everybody reads."""
         if (self.url is None) == (self.url_from is None):
             yield Problem(["url"], "give either url or urlFrom")
-        yield from url_problems(["url"], self.url)
+        yield from url_problems(["url"], self.url, "use urlFrom instead")
 
 
-def url_problems(path: list[str | int], url: Any) -> Iterator[Problem]:
+def url_problems(path: list[str | int], url: Any, remedy: str) -> Iterator[Problem]:
     """A URL that a ConfigMap holds and the nodes read by HTTP."""
     if not isinstance(url, str):
         return
@@ -284,7 +284,7 @@ def url_problems(path: list[str | int], url: Any) -> Iterator[Problem]:
     if parts.scheme not in ("http", "https"):
         yield Problem(path, f"{parts.scheme}: is not read; write http or https")
     if parts.username is not None or parts.password is not None:
-        yield Problem(path, "has a user or a password in it, and would lie readable in a ConfigMap; use urlFrom instead")
+        yield Problem(path, f"has a user or a password in it, and would lie readable in a ConfigMap; {remedy}")
 
 
 class Script(Model):
@@ -342,7 +342,7 @@ class StateSync(Model):
     def problems(self) -> Iterator[Problem]:
         """A light client needs something to believe and somebody to ask."""
         for index, server in enumerate(self.rpc_servers):
-            yield from url_problems(["rpcServers", index], server)
+            yield from url_problems(["rpcServers", index], server, "name a server that asks for none")
         if self.siblings and self.rpc_servers:
             yield Problem(["rpcServers"], "goes with siblings no more; give one of them")
         if not self.siblings and len(self.rpc_servers) < 2:

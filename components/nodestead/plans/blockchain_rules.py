@@ -10,7 +10,7 @@ from nodestead.config.p2p import ClusterP2p, FixedDialAddress, HostPortP2p, Load
 from nodestead.config.persistence import EphemeralData, ExistingClaim, VolumeData
 from nodestead.config.pod import Image
 from nodestead.kubernetes import names
-from nodestead.plans.blockchain_exclusive import claim_problems, shared_address_problems
+from nodestead.plans.blockchain_exclusive import chain_id_of, claim_problems, shared_address_problems
 from nodestead.plans.blockchain_parts import (
     BinaryDefault,
     BlockchainSoftware,
@@ -328,7 +328,7 @@ def _start_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
     if args.state_sync is not None and args.state_sync.siblings and len(running) < 2:
         yield Problem(["stateSync", "siblings"], f"there are no siblings among {len(running)} nodes that run; give rpcServers")
     if isinstance(args.genesis, InlineText):
-        yield from _inline_problems(args.genesis.text, args.software.chain_id)
+        yield from _inline_problems(args.genesis.text, chain_id_of(args))
     yield from _route_problems(args)
 
 
@@ -342,7 +342,7 @@ def _inline_problems(text: str, chain_id: str | None) -> Iterator[Problem]:
     if not isinstance(found, dict) or "chain_id" not in found:
         yield Problem(path, "has no chain_id; give the genesis as the chain publishes it")
     elif chain_id is not None and (given := cast("dict[str, Any]", found)["chain_id"]) != chain_id:
-        yield Problem(path, f"is of chain {given!r}, and software.chainId says {chain_id!r}; correct the one that is wrong")
+        yield Problem(path, f"is of chain {given!r}, and software of {chain_id!r}; correct the one that is wrong")
 
 
 def _route_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:

@@ -107,7 +107,8 @@ class StackConfig(Model):
                         path, f"there is no set {source.set} under blockchainNodeSets; name one of them, or give stack too"
                     )
                 elif one.type == "validator" and not any(
-                    isinstance(back, PeerSet) and back.set == name and back.private for back in other.peers_from
+                    isinstance(back, PeerSet) and not isinstance(back, PeerStack) and back.set == name and back.private
+                    for back in other.peers_from
                 ):
                     yield Problem(
                         path,
