@@ -22,7 +22,13 @@ NOW = datetime.now(UTC)
 
 
 def status(height: int = 100, *, age: float = 1, catching_up: bool = False) -> Status:
-    return Status(height, datetime.now(UTC) - timedelta(seconds=age), catching_up)
+    return Status(height, NOW - timedelta(seconds=age), catching_up)
+
+
+@pytest.fixture(autouse=True)
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases are made when they are collected, and may run minutes later."""
+    monkeypatch.setattr("chain_health._now", lambda: NOW)
 
 
 @pytest.mark.parametrize(

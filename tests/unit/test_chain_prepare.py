@@ -858,3 +858,12 @@ def test_a_service_that_never_comes_holds_the_node_back_for_a_while_only(capsys:
 
     chain_network.wait_for_services(f"{'a' * 40}@nowhere-0-p2p.invalid:26656", seconds=0)
     assert "no such Service: nowhere-0-p2p.invalid; starting without these peers" in capsys.readouterr().out
+
+
+def test_a_damaged_record_of_what_a_validator_signed_stops_it(pod: Pod) -> None:
+    holds_a_key(pod)
+    state = pod.data / "priv_validator_state.json"
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.write_text("{")
+    assert "priv_validator_state.json, which says what this validator has signed, is damaged" in pod.refusal()
+    assert state.read_text() == "{"

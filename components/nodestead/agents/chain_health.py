@@ -34,7 +34,11 @@ class Status(NamedTuple):
 
     def age(self) -> float:
         """Seconds since its last block; 0 where this machine's clock is behind."""
-        return max(0.0, (datetime.now(UTC) - self.block_time).total_seconds())
+        return max(0.0, (_now() - self.block_time).total_seconds())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Health(NamedTuple):

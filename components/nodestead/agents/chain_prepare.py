@@ -134,8 +134,13 @@ class _Preparation:
         """Whether a validator of a public network starts without a record of what it signed: in a new home, or a renamed set."""
         if self.node["keys"]["consensus"] is None or self.node["genesis"]["kind"] == "local":
             return False
-        signed = json.loads((self.data / SIGN_STATE).read_bytes())
-        return int(signed.get("height") or 0) == 0
+        try:
+            return int(json.loads((self.data / SIGN_STATE).read_bytes())["height"]) == 0
+        except (ValueError, KeyError, TypeError) as error:
+            raise StepError(
+                f"{self.data / SIGN_STATE}, which says what this validator has signed, is damaged; put it back from a copy, or"
+                ' write {"height": "H", "round": 0, "step": 0} with an H above every block that the key has signed'
+            ) from error
 
     def settle_data(self) -> None:
         """Ends the moves of a whole snapshot, and finds out what became of a state sync."""

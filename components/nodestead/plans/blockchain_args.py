@@ -11,11 +11,10 @@ from nodestead.config.network import NetworkPolicyConfig
 from nodestead.config.p2p import ClusterP2p, P2pExposure
 from nodestead.config.pod import Disruption, Image, ServiceAccount
 from nodestead.config.scalars import Labels, NumberedKeys
+from nodestead.plans.blockchain_keys import ChainKeys, NoSigner, RemoteSigner, SecretSigner, SeedNodeKeys, Signer
 from nodestead.plans.blockchain_parts import (
-    AddressBook,
     BlockchainSoftware,
     ChainContainer,
-    ChainKeys,
     ChainNodeOverride,
     ChainPersistence,
     ChainPod,
@@ -23,24 +22,16 @@ from nodestead.plans.blockchain_parts import (
     ChainProbes,
     ChainRollout,
     ChainVolume,
-    Genesis,
     LocalNetwork,
     Network,
-    NoSigner,
     Peers,
     PeersFrom,
     PublicNetwork,
-    RemoteSigner,
     Routes,
     RpcService,
-    SecretSigner,
-    SeedNodeKeys,
-    Signer,
-    Snapshot,
-    StateSync,
-    Versions,
 )
 from nodestead.plans.blockchain_rules import set_problems
+from nodestead.plans.blockchain_start import AddressBook, Genesis, Snapshot, StateSync, Versions
 from nodestead.plans.blockchain_versioned import VersionedPod
 from nodestead.software.chain_spec import ChainType
 

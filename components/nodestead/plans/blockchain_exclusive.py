@@ -9,7 +9,8 @@ from nodestead.config.base import Problem
 from nodestead.config.p2p import FixedDialAddress, LoadBalancerP2p
 from nodestead.config.persistence import VolumeData
 from nodestead.kubernetes import names
-from nodestead.plans.blockchain_parts import PeerSet, PeerStack, SecretNodeKeys, SeedNodeKeys
+from nodestead.plans.blockchain_keys import SecretNodeKeys, SeedNodeKeys
+from nodestead.plans.blockchain_parts import PeerSet, PeerStack
 from nodestead.plans.exclusive import Exclusive, claims_held, endpoint, given_claims, own_claim_problems
 from nodestead.software.cosmos import CosmosChain
 

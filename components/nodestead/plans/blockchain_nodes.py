@@ -18,10 +18,11 @@ from nodestead.kubernetes.objects import Late, Manifest, NodePlan, PublicOf, See
 from nodestead.kubernetes.pod import stateful_set
 from nodestead.kubernetes.service import cluster_service, public_service, service_port
 from nodestead.kubernetes.storage import claim
-from nodestead.plans.blockchain_parts import Download, InlineText, RemoteSigner, Script, SecretNodeKeys, SecretSigner
+from nodestead.plans.blockchain_keys import RemoteSigner, SecretNodeKeys, SecretSigner
 from nodestead.plans.blockchain_pod import SECRETS_FOLDER, binaries, chain_pod, node_address, secret_url_name
 from nodestead.plans.blockchain_rules import dial_port, exclusive_keys, genesis_facts
 from nodestead.plans.blockchain_set import KEYS_DIR, ChainSet
+from nodestead.plans.blockchain_start import Download, InlineText, Script
 from nodestead.plans.blockchain_versioned_pod import followed, versioned_pods
 from nodestead.software.chain_spec import ChainSpec
 from nodestead.software.local_network import local_genesis

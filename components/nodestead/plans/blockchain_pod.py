@@ -13,9 +13,11 @@ from nodestead.kubernetes import names
 from nodestead.kubernetes.objects import Address, Late
 from nodestead.kubernetes.patches import patched
 from nodestead.kubernetes.pod import CONTAINER_SECURITY, env_list, field_env, image_reference, pod_spec
-from nodestead.plans.blockchain_parts import AGENT_IMAGE, Download, RemoteSigner, Script
+from nodestead.plans.blockchain_keys import RemoteSigner
+from nodestead.plans.blockchain_parts import AGENT_IMAGE
 from nodestead.plans.blockchain_rules import dial_port
 from nodestead.plans.blockchain_set import HOME, KEYS_DIR, ChainSet
+from nodestead.plans.blockchain_start import Download, Script
 from nodestead.software.chain_spec import ChainSpec
 
 __all__ = [

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nodestead.config.base import Problem
-from nodestead.plans.blockchain_parts import Script
+from nodestead.plans.blockchain_start import Script
 from nodestead.plans.pod_rules import (
     OF_SCRIPTS,
     RECOMMENDED,

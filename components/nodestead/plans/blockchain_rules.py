@@ -11,22 +11,10 @@ from nodestead.config.persistence import EphemeralData, ExistingClaim, VolumeDat
 from nodestead.config.pod import Image
 from nodestead.kubernetes import names
 from nodestead.plans.blockchain_exclusive import chain_id_of, claim_problems, shared_address_problems
-from nodestead.plans.blockchain_parts import (
-    BinaryDefault,
-    BlockchainSoftware,
-    ChainVersion,
-    InlineText,
-    LocalNetwork,
-    NoSigner,
-    PeerSet,
-    PeerStack,
-    PresetVersions,
-    RemoteSigner,
-    SecretNodeKeys,
-    SecretSigner,
-    suffix_problem,
-)
+from nodestead.plans.blockchain_keys import NoSigner, RemoteSigner, SecretNodeKeys, SecretSigner
+from nodestead.plans.blockchain_parts import BlockchainSoftware, LocalNetwork, PeerSet, PeerStack
 from nodestead.plans.blockchain_pod_rules import pod_problems
+from nodestead.plans.blockchain_start import BinaryDefault, ChainVersion, InlineText, PresetVersions, suffix_problem
 from nodestead.plans.blockchain_versioned import versioned_name_problems, versioned_problems
 from nodestead.software.cosmos import CosmosChain
 from nodestead.software.local_network import local_genesis

@@ -15,18 +15,10 @@ from nodestead.kubernetes.objects import Late, PublicOf, Ref, Seed, SetPeers, St
 from nodestead.kubernetes.patches import Patches
 from nodestead.plans.agents import agent_scripts
 from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
-from nodestead.plans.blockchain_parts import (
-    ChainVersion,
-    LocalNetwork,
-    PeerSet,
-    PeersFrom,
-    PeerStack,
-    RemoteSigner,
-    SecretNodeKeys,
-    SecretSigner,
-    SeedNodeKeys,
-)
+from nodestead.plans.blockchain_keys import RemoteSigner, SecretNodeKeys, SecretSigner, SeedNodeKeys
+from nodestead.plans.blockchain_parts import LocalNetwork, PeerSet, PeersFrom, PeerStack
 from nodestead.plans.blockchain_rules import exclusive_keys, exposed, preset_of, versions_of
+from nodestead.plans.blockchain_start import ChainVersion
 from nodestead.software.chain_spec import ChainRole, ChainSpec, ChainType
 from nodestead.software.cometbft import cometbft_spec
 from nodestead.software.cosmos import CosmosChain, cosmos_spec
