@@ -1,4 +1,4 @@
-"""Storage, blockchain and miner nodes on Kubernetes, by Pulumi.
+"""Storage and blockchain nodes on Kubernetes, by Pulumi.
 
 >>> from nodestead import StorageNodeGroup
 >>> StorageNodeGroup("codex", {"software": {"kind": "codex", "version": "0.2.5"}, "replicas": 3})

@@ -19,7 +19,7 @@ class BlockchainNodeSet(NodeSet):
     A closed network of four validators, which makes its own genesis and keys:
 
     >>> simd = {"kind": "cosmos", "chainId": "local-1", "binary": "simd"}
-    >>> image = {"repository": "ghcr.io/cosmos/simapp", "tag": "0.50.13"}
+    >>> image = {"repository": "ghcr.io/cosmos/simapp", "tag": "v0.50"}
     >>> local = {"software": simd, "image": image, "replicas": 4, "network": {"kind": "local", "validators": 4}}
     >>> network = BlockchainNodeSet("local", local, namespace="chain")
     >>> pulumi.export("peers", network.outputs["peers"])

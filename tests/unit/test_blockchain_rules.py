@@ -434,7 +434,7 @@ STARTS: list[tuple[Given, list[str]]] = [
     ),
     (
         {"snapshot": TAR, "stateSync": {"rpcServers": SERVERS, **TRUST}},
-        ["stateSync: goes with snapshot no more: a node starts from one of them; leave one out"],
+        ["stateSync: cannot be set together with snapshot: a node starts from one of them; leave one out"],
     ),
     ({"stateSync": {"siblings": True}}, ["stateSync.siblings: there are no siblings among 1 nodes that run; give rpcServers"]),
     (
@@ -495,7 +495,7 @@ STARTS: list[tuple[Given, list[str]]] = [
     ),
     (
         {"replicas": 2, "stateSync": {"rpcServers": SERVERS, "siblings": True}},
-        ["stateSync.rpcServers: goes with siblings no more; give one of them"],
+        ["stateSync.rpcServers: cannot be set together with siblings; give one of them"],
     ),
     (
         {"stateSync": {"rpcServers": SERVERS}},
@@ -520,7 +520,7 @@ STARTS: list[tuple[Given, list[str]]] = [
     ),
     (
         {"stateSync": {"rpcServers": SERVERS, "trustServers": True, **TRUST}},
-        ["stateSync.trustServers: goes with trustHeight no more; give one of them"],
+        ["stateSync.trustServers: cannot be set together with trustHeight; give one of them"],
     ),
 ]
 VERSIONS: list[tuple[Given, list[str]]] = [
@@ -540,7 +540,7 @@ VERSIONS: list[tuple[Given, list[str]]] = [
     ({"versions": []}, ["versions: is empty; leave it out, or list at least one"]),
     (
         {**rows((0,), (10,)), "software": {**COSMOS, "app": {"haltHeight": 5}}},
-        ["software.app.haltHeight: goes with versions no more; set haltHeight of a version"],
+        ["software.app.haltHeight: cannot be set together with versions; set haltHeight of a version"],
     ),
     (
         {**rows((0,), (10,)), "software": {**COSMOS, "shell": False}},
@@ -608,10 +608,10 @@ VERSIONS: list[tuple[Given, list[str]]] = [
         {**rows((0,)), "versions": [{"height": 0, "image": {"tag": "v1", "repository": "simd:v1"}}]},
         ["versions[0].image.repository: 'simd:v1' has a tag or digest in it; move it to tag or digest"],
     ),
-    ({**rows((0,)), "image": IMAGE}, ["image.tag: goes with versions no more: each version has its own; leave it out"]),
+    ({**rows((0,)), "image": IMAGE}, ["image.tag: cannot be set together with versions: each version has its own; leave it out"]),
     (
         {**rows((0,)), "image": {**BARE, "digest": DIGEST}},
-        ["image.tag: goes with versions no more: each version has its own; leave it out"],
+        ["image.tag: cannot be set together with versions: each version has its own; leave it out"],
     ),
     (
         {**rows((0,)), "image": {}},

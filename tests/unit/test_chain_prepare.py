@@ -87,7 +87,11 @@ def test_a_node_that_signs_nothing_has_a_key_of_its_own_to_load(pod: Pod) -> Non
         ("node_key.json", "secret words", "is not the JSON of a CometBFT key"),
         ("node_key.json", '{"priv_key": "secret words"}', "is not the JSON of a CometBFT key"),
         ("node_key.json", key_json(3), f"has id {address_of(3)}, and peers expect {address_of(1)}; restore the Secret"),
-        ("priv_validator_key.json", key_json(3), f"has address {address_of(3).upper()}, not {address_of(2)}; restore the Secret"),
+        (
+            "priv_validator_key.json",
+            key_json(3),
+            f"has address {address_of(3).upper()}, not {address_of(2)}; correct signer.addresses, or restore the Secret",
+        ),
     ],
 )
 def test_a_wrong_key_is_refused_and_never_shown(pod: Pod, name: str, content: str | None, said: str) -> None:

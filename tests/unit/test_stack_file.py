@@ -196,7 +196,7 @@ def test_a_name_reaches_no_file_outside_of_the_stack_folder(tmp_path: Path) -> N
             ":3:3: is not YAML: the key nodestead:a stands here twice; remove one",
         ),
         (b"config:\n  nodestead:a:\n    b: {c: 1, c: 1}\n", ":3:15: is not YAML: the key c stands here twice; remove one"),
-        (b"config: {nodestead:a: {1: 2}}\n", ":1:24: is not YAML: a key is no text; write it in quotes"),
+        (b"config: {nodestead:a: {1: 2}}\n", ":1:24: is not YAML: a key 1 is no text; write it in quotes"),
         (b"config: {nodestead:a: {[b]: 2}}\n", ":1:24: is not YAML: a key is no text; write it in quotes"),
         (b"config: *nowhere\n", ":1:9: is not YAML: found undefined alias"),
         (b"config: !!python/object:os.system {}\n", ":1:9: is not YAML: could not determine a constructor for the tag"),

@@ -113,7 +113,8 @@ class _Preparation:
             expected = keys["consensus_address"]
             if expected is not None and address != str(expected).upper():
                 raise StepError(
-                    f"the consensus key in {keys['consensus']} has address {address}, not {expected}; restore the Secret"
+                    f"the consensus key in {keys['consensus']} has address {address}, not {expected};"
+                    " correct signer.addresses, or restore the Secret"
                 )
         else:
             # A node that signs nothing loads a key all the same: init's throwaway one, never one that lies on the volume.

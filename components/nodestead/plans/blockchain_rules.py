@@ -311,7 +311,7 @@ def _start_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
         for problem in suffix_problem(args.snapshot):
             yield Problem(["snapshot", *problem.path], problem.message)
         if args.state_sync is not None:
-            yield Problem(["stateSync"], "goes with snapshot no more: a node starts from one of them; leave one out")
+            yield Problem(["stateSync"], "cannot be set together with snapshot: a node starts from one of them; leave one out")
     running = [ordinal for ordinal in args.ordinals() if args.override(ordinal).disabled is None]
     if args.state_sync is not None and args.state_sync.siblings and len(running) < 2:
         yield Problem(["stateSync", "siblings"], f"there are no siblings among {len(running)} nodes that run; give rpcServers")
@@ -366,7 +366,7 @@ def _version_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
     if args.versions is not None and not versions:
         yield Problem(["versions"], "is empty; leave it out, or list at least one")
     if versions and app_halt is not None:
-        yield Problem(["software", "app", "haltHeight"], "goes with versions no more; set haltHeight of a version")
+        yield Problem(["software", "app", "haltHeight"], "cannot be set together with versions; set haltHeight of a version")
     if not software.shell and (len(versions) > 1 or app_halt is not None or any(v.halt_height for v in versions)):
         yield Problem(
             ["versions"],
@@ -409,7 +409,7 @@ def _image_problems(args: "BlockchainNodeSetArgs", versions: list[ChainVersion],
     if not tagged and not versions and not (chain is not None and chain.recommended):
         yield Problem(["image", "tag"], "is required; pin the version of the binary")
     if versions and (image.tag is not None or image.digest is not None):
-        yield Problem(["image", "tag"], "goes with versions no more: each version has its own; leave it out")
+        yield Problem(["image", "tag"], "cannot be set together with versions: each version has its own; leave it out")
 
 
 def _storage_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:

@@ -136,7 +136,7 @@ class StateSync(Model):
         for index, server in enumerate(self.rpc_servers):
             yield from url_problems(["rpcServers", index], server, "name a server that asks for none")
         if self.siblings and self.rpc_servers:
-            yield Problem(["rpcServers"], "goes with siblings no more; give one of them")
+            yield Problem(["rpcServers"], "cannot be set together with siblings; give one of them")
         if not self.siblings and len(self.rpc_servers) < 2:
             yield Problem(
                 ["rpcServers"], f"has {len(self.rpc_servers)} entries; name at least two servers, or set siblings: true"
@@ -152,7 +152,7 @@ class StateSync(Model):
                 "there is nothing to trust; give trustHeight and trustHash from a source of yours, or set trustServers: true",
             )
         if given and self.trust_servers:
-            yield Problem(["trustServers"], "goes with trustHeight no more; give one of them")
+            yield Problem(["trustServers"], "cannot be set together with trustHeight; give one of them")
 
 
 class VersionImage(Model):

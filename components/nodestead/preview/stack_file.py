@@ -216,7 +216,10 @@ class _Loader(yaml.CSafeLoader):
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             if key_node.tag != "tag:yaml.org,2002:str":
-                raise yaml.MarkedYAMLError(problem="a key is no text; write it in quotes", problem_mark=key_node.start_mark)
+                shown = f" {key_node.value}" if isinstance(key_node, yaml.ScalarNode) else ""
+                raise yaml.MarkedYAMLError(
+                    problem=f"a key{shown} is no text; write it in quotes", problem_mark=key_node.start_mark
+                )
             if key_node.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"the key {key_node.value} stands here twice; remove one", problem_mark=key_node.start_mark
