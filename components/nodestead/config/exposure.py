@@ -25,6 +25,8 @@ __all__ = [
     "ServedAddress",
     "node_ports",
     "port_range",
+    "ports_between",
+    "shared_ip_problems",
 ]
 
 
@@ -83,11 +85,24 @@ ExternalAddress = Annotated[NodeExternalIp | HostIp | LookupAddress | FixedAddre
 LoadBalancerAddress = Annotated[ServedAddress | LookupAddress | FixedAddress, Field(discriminator="kind")]
 
 
-def _range(text: str) -> range:
+def ports_between(text: str) -> range:
+    """The ports of a range such as 30000-32767; ValueError where the text is none."""
     match = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
     if match is None or not 0 < int(match[1]) <= int(match[2]) <= 65535:
         raise ValueError(f"{text!r} is not a range of ports; write it as 30000-32767")
     return range(int(match[1]), int(match[2]) + 1)
+
+
+def shared_ip_problems(addresses: Mapping[str, str]) -> Iterator[Problem]:
+    """Load balancers that ask for one address."""
+    owners: dict[str, str] = {}
+    for node, address in addresses.items():
+        if address in owners:
+            yield Problem(
+                ["loadBalancerIPs", node],
+                f"{address} is that of node {owners[address]} already; give each load balancer its own",
+            )
+        owners.setdefault(address, node)
 
 
 class _PerNodePorts(Model):
@@ -115,7 +130,7 @@ class NodePortExposure(_PerNodePorts):
     def problems(self) -> Iterator[Problem]:
         """The range must be one."""
         try:
-            _range(self.port_range)
+            ports_between(self.port_range)
         except ValueError as error:
             yield Problem(["portRange"], str(error))
 
@@ -148,14 +163,7 @@ class LoadBalancerExposure(Model):
 
     def problems(self) -> Iterator[Problem]:
         """One address serves one load balancer."""
-        owners: dict[str, str] = {}
-        for node, address in self.load_balancer_ips.items():
-            if address in owners:
-                yield Problem(
-                    ["loadBalancerIPs", node],
-                    f"{address} is that of node {owners[address]} already; give each load balancer its own",
-                )
-            owners.setdefault(address, node)
+        yield from shared_ip_problems(self.load_balancer_ips)
 
 
 Exposure = Annotated[ClusterExposure | NodePortExposure | HostPortExposure | LoadBalancerExposure, Field(discriminator="kind")]
@@ -163,7 +171,7 @@ Exposure = Annotated[ClusterExposure | NodePortExposure | HostPortExposure | Loa
 
 def port_range(exposure: NodePortExposure) -> range:
     """The ports that the cluster gives to Services of type NodePort."""
-    return _range(exposure.port_range)
+    return ports_between(exposure.port_range)
 
 
 def node_ports(exposure: Exposure, index: int, *, bootstrap: bool = False) -> tuple[int, int]:

@@ -3,14 +3,13 @@
 A chain's node listens on one port and may announce another, so every pod listens alike and only the way to it differs.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from nodestead.config.base import Model, Problem, many
-from nodestead.config.exposure import HostIp, LookupAddress, NodeExternalIp, ServedAddress
+from nodestead.config.exposure import HostIp, LookupAddress, NodeExternalIp, ServedAddress, ports_between, shared_ip_problems
 from nodestead.config.scalars import Annotations, Cidr, IpAddress, LateClass, LateDialAddress, NumberedKeys, Port
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "LoadBalancerP2p",
     "NodePortP2p",
     "P2pExposure",
-    "ports_of",
 ]
 
 
@@ -81,8 +79,10 @@ class NodePortP2p(_PerNodePort):
 
     def problems(self) -> Iterator[Problem]:
         """The range must be one."""
-        if ports_of(self.port_range) is None:
-            yield Problem(["portRange"], f"{self.port_range!r} is not a range of ports; write it as 30000-32767")
+        try:
+            ports_between(self.port_range)
+        except ValueError as error:
+            yield Problem(["portRange"], str(error))
 
 
 class HostPortP2p(_PerNodePort):
@@ -109,22 +109,7 @@ class LoadBalancerP2p(_Some):
 
     def problems(self) -> Iterator[Problem]:
         """One address serves one load balancer."""
-        owners: dict[str, str] = {}
-        for node, address in self.load_balancer_ips.items():
-            if address in owners:
-                yield Problem(
-                    ["loadBalancerIPs", node],
-                    f"{address} is that of node {owners[address]} already; give each load balancer its own",
-                )
-            owners.setdefault(address, node)
+        yield from shared_ip_problems(self.load_balancer_ips)
 
 
 P2pExposure = Annotated[ClusterP2p | NodePortP2p | HostPortP2p | LoadBalancerP2p, Field(discriminator="kind")]
-
-
-def ports_of(text: str) -> range | None:
-    """The ports of a range such as 30000-32767; None where the text is none."""
-    match = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
-    if match is None or not 0 < int(match[1]) <= int(match[2]) <= 65535:
-        return None
-    return range(int(match[1]), int(match[2]) + 1)

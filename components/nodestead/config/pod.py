@@ -203,6 +203,11 @@ class ServiceAccount(Model):
         if not self.create and self.name is None:
             yield Problem(["name"], "is required with create: false; name the account that is there")
 
+    @property
+    def mounts_token(self) -> bool:
+        """Whether every container gets the token."""
+        return bool(self.rules or self.cluster_rules) if self.automount_token is None else self.automount_token
+
 
 class Rollout(Model):
     """How a change reaches the nodes: in batches, each of which waits until the one before is ready."""

@@ -1,5 +1,6 @@
 """Labels, annotations and the shell of an object."""
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from nodestead.config.base import Deferred
 from nodestead.kubernetes.objects import Manifest
 
-__all__ = ["KEPT", "SKIP_AWAIT", "checksum", "manifest", "recommended_labels"]
+__all__ = ["KEPT", "SKIP_AWAIT", "base64_text", "checksum", "manifest", "recommended_labels"]
 
 # Adopted where it is there, never deleted; the await of an adopted object would see no event and time out.
 KEPT = {"pulumi.com/patchForce": "true", "pulumi.com/skipAwait": "true"}
@@ -48,3 +49,8 @@ def manifest(
 def checksum(text: str) -> str:
     """A short fingerprint of a config that pods read: in its name, a change restarts them, each in its batch."""
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def base64_text(text: str) -> str:
+    """Text as the data of a Secret."""
+    return base64.b64encode(text.encode()).decode()

@@ -12,11 +12,14 @@ from nodestead.kubernetes.patches import patched
 __all__ = [
     "CONTAINER_SECURITY",
     "POD_SECURITY",
+    "TOKEN_FOLDER",
     "env_list",
     "field_env",
     "image_reference",
+    "mount",
     "pod_spec",
     "stateful_set",
+    "token_volume",
 ]
 
 # What Pod Security restricted asks for, and a read-only root.
@@ -34,6 +37,8 @@ POD_SECURITY: dict[str, Any] = {
     "fsGroupChangePolicy": "OnRootMismatch",
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+
+TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - where every client looks for it
 
 _OVER_HOSTS: tuple[dict[str, Any], ...] = (
     {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"},
@@ -63,6 +68,25 @@ def _env_source(value: object) -> dict[str, Any]:
     if value.config_map is not None:
         return {"valueFrom": {"configMapKeyRef": {"name": value.config_map.name, "key": value.config_map.key}}}
     return {"value": ""}
+
+
+def mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, Any]:
+    """A volume of the pod at a path of a container."""
+    return {"name": volume, "mountPath": path, **({"readOnly": True} if read_only else {})}
+
+
+def token_volume() -> dict[str, Any]:
+    """A token of the service account that only the init container mounts."""
+    return {
+        "name": "kube-api",
+        "projected": {
+            "defaultMode": 0o440,
+            "sources": [
+                {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            ],
+        },
+    }
 
 
 def field_env(name: str, path: str) -> dict[str, Any]:

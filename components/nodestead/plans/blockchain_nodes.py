@@ -1,6 +1,5 @@
 """The objects of each node of a set: Services, keys, claim, config, workload."""
 
-import base64
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -9,11 +8,11 @@ from typing import Any, cast
 from nodestead.chain_keys import consensus_address, consensus_key_json, node_key_json
 from nodestead.config.base import Deferred
 from nodestead.config.p2p import HostPortP2p, LoadBalancerP2p, NodePortP2p
-from nodestead.config.persistence import EphemeralData, ExistingClaim, VolumeData
+from nodestead.config.persistence import ExistingClaim, VolumeData
 from nodestead.config.scalars import duration_seconds
 from nodestead.kubernetes import names
 from nodestead.kubernetes.late import settled_after, settled_text
-from nodestead.kubernetes.metadata import KEPT, checksum, manifest
+from nodestead.kubernetes.metadata import KEPT, base64_text, checksum, manifest
 from nodestead.kubernetes.objects import Late, Manifest, NodePlan, PublicOf, Seed
 from nodestead.kubernetes.pod import stateful_set
 from nodestead.kubernetes.service import cluster_service, public_service, service_port
@@ -113,19 +112,13 @@ def _data(chain: ChainSet, ordinal: int, node: str, labels: dict[str, str]) -> t
         given = persistence.claim
     if given is not None:
         return {"name": "data", "persistentVolumeClaim": {"claimName": given}}, []
-    if isinstance(persistence, EphemeralData):
-        return {"name": "data", "emptyDir": {"sizeLimit": persistence.size}}, []
     if not isinstance(persistence, VolumeData):
-        return {"name": "data", "emptyDir": {}}, []
+        return {"name": "data", "emptyDir": {"sizeLimit": persistence.size}}, []
     persistence = persistence.model_copy(update={"access_modes": chain.access_modes})
     name = names.claim_name(names.pod_name(node, 0))
     size = override.size or persistence.size
     made = claim(name, chain.namespace, labels, persistence, size, override.from_snapshot)
     return {"name": "data", "persistentVolumeClaim": {"claimName": name}}, [made]
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def _keys(chain: ChainSet, ordinal: int, node: str, labels: dict[str, str]) -> tuple[list[dict[str, Any]], list[Manifest]]:
@@ -142,14 +135,14 @@ def _keys(chain: ChainSet, ordinal: int, node: str, labels: dict[str, str]) -> t
         source = f"the seed of {chain.name}, generation {generation}"
         entries: dict[str, Any] = {
             _NODE_KEY: Late.of(
-                seed, lambda text: _base64(node_key_json(text, ordinal, generation)), _base64(f"a node key from {source}")
+                seed, lambda text: base64_text(node_key_json(text, ordinal, generation)), base64_text(f"a node key from {source}")
             )
         }
         if ordinal in chain.args.validators:
             entries[_CONSENSUS_KEY] = Late.of(
                 seed,
-                lambda text: _base64(consensus_key_json(text, ordinal, generation)),
-                _base64(f"a consensus key from {source}"),
+                lambda text: base64_text(consensus_key_json(text, ordinal, generation)),
+                base64_text(f"a consensus key from {source}"),
             )
         made.append(manifest("Secret", "v1", name, chain.namespace, labels, KEPT, type="Opaque", immutable=True, data=entries))
         items = [{"key": entry, "path": entry} for entry in entries]

@@ -12,7 +12,16 @@ from nodestead.config.scalars import duration_seconds
 from nodestead.kubernetes import names
 from nodestead.kubernetes.objects import Address, Late
 from nodestead.kubernetes.patches import patched
-from nodestead.kubernetes.pod import CONTAINER_SECURITY, env_list, field_env, image_reference, pod_spec
+from nodestead.kubernetes.pod import (
+    CONTAINER_SECURITY,
+    TOKEN_FOLDER,
+    env_list,
+    field_env,
+    image_reference,
+    mount,
+    pod_spec,
+    token_volume,
+)
 from nodestead.plans.blockchain_keys import RemoteSigner
 from nodestead.plans.blockchain_parts import AGENT_IMAGE
 from nodestead.plans.blockchain_rules import dial_port
@@ -46,7 +55,6 @@ AGENTS_FOLDER = "/etc/nodestead/agents"
 _NODE_FOLDER = "/etc/nodestead/node"
 NODE_FILE = f"{_NODE_FOLDER}/node.json"
 SECRETS_FOLDER = "/etc/nodestead/keys"
-_TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - where every client looks for it
 SMALL: dict[str, Any] = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
 IDLE = {"cpu": "5m", "memory": "16Mi"}
 
@@ -165,7 +173,6 @@ def chain_pod(
     agent = args.container.agent_image
     pull_secrets = dict.fromkeys([*(name for version in versions for name in version.pull.pull_secrets), *agent.pull_secrets])
     account = args.service_account
-    automount = bool(account.rules or account.cluster_rules) if account.automount_token is None else account.automount_token
     labels = chain.node_labels(node)
     metadata = {
         "labels": {**args.pod.labels, **labels},
@@ -184,7 +191,7 @@ def chain_pod(
         pull_secrets=tuple(pull_secrets),
         spread=chain.selector,
         node_selector=override.node_selector,
-        automount_token=automount,
+        automount_token=account.mounts_token,
         user=USER,
     )
     return {"metadata": metadata, "spec": pod}
@@ -201,20 +208,7 @@ def _volumes(chain: ChainSet, config_map: str, keys: list[dict[str, Any]]) -> It
     yield {"name": "agents", "configMap": {"name": chain.agents_name, "defaultMode": 0o555}}
     yield {"name": "node", "configMap": {"name": config_map, "defaultMode": 0o444}}
     if asks_api_server(chain):
-        yield {
-            "name": "kube-api",
-            "projected": {
-                "defaultMode": 0o440,
-                "sources": [
-                    {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
-                    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-                ],
-            },
-        }
-
-
-def _mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, Any]:
-    return {"name": volume, "mountPath": path, **({"readOnly": True} if read_only else {})}
+        yield token_volume()
 
 
 def _called(base: str, versions: list[Binary], version: Binary) -> str:
@@ -246,7 +240,7 @@ def _init_container(chain: ChainSet, spec: ChainSpec, versions: list[Binary], ve
         "env": env_list(_environment(chain) | spec.env),
         "resources": {"requests": IDLE, "limits": {"memory": "1Gi"}},
         "securityContext": patched(CONTAINER_SECURITY, chain.args.container.security_context),
-        "volumeMounts": [_mount("scratch", HOME), _mount("tmp", "/tmp"), _mount("defaults", _DEFAULTS)],  # noqa: S108 - an emptyDir
+        "volumeMounts": [mount("scratch", HOME), mount("tmp", "/tmp"), mount("defaults", _DEFAULTS)],  # noqa: S108 - an emptyDir
     }
 
 
@@ -260,12 +254,12 @@ def _agent_container(chain: ChainSet, name: str, script: str, mounts: list[dict[
         "workingDir": HOME,
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
-            _mount("scratch", HOME),
-            _mount("data", chain.home),
-            _mount("tmp", "/tmp"),  # noqa: S108
-            _mount("run", RUN),
-            _mount("agents", AGENTS_FOLDER, read_only=True),
-            _mount("node", _NODE_FOLDER, read_only=True),
+            mount("scratch", HOME),
+            mount("data", chain.home),
+            mount("tmp", "/tmp"),  # noqa: S108
+            mount("run", RUN),
+            mount("agents", AGENTS_FOLDER, read_only=True),
+            mount("node", _NODE_FOLDER, read_only=True),
             *mounts,
         ],
     }
@@ -273,9 +267,9 @@ def _agent_container(chain: ChainSet, name: str, script: str, mounts: list[dict[
 
 def _prepare_container(chain: ChainSet, ordinal: int) -> dict[str, Any]:
     mounts = [
-        _mount("defaults", _DEFAULTS, read_only=True),
-        _mount("keys", KEYS_DIR),
-        _mount("secret-keys", SECRETS_FOLDER, read_only=True),
+        mount("defaults", _DEFAULTS, read_only=True),
+        mount("keys", KEYS_DIR),
+        mount("secret-keys", SECRETS_FOLDER, read_only=True),
     ]
     source = node_address(chain, ordinal)["from"]
     fields = [field_env("POD_NAME", "metadata.name")]
@@ -283,7 +277,7 @@ def _prepare_container(chain: ChainSet, ordinal: int) -> dict[str, Any]:
         fields.append(field_env("HOST_IP", "status.hostIP"))
     if source == "node":
         fields.append(field_env("NODE_NAME", "spec.nodeName"))
-        mounts.append(_mount("kube-api", _TOKEN_FOLDER, read_only=True))
+        mounts.append(mount("kube-api", TOKEN_FOLDER, read_only=True))
     given: dict[str, str | Deferred | EnvFrom] = {}
     args = chain.args
     for what, one in (("genesis", args.genesis), ("address_book", args.address_book), ("snapshot", args.snapshot)):
@@ -359,12 +353,12 @@ def _node_container(
         "resources": dict(resources),
         "securityContext": patched(CONTAINER_SECURITY, user.security_context),
         "volumeMounts": [
-            _mount("scratch", HOME),
-            _mount("data", chain.home),
-            _mount("tmp", "/tmp"),  # noqa: S108
-            _mount("run", RUN),
-            _mount("keys", KEYS_DIR, read_only=True),
-            _mount("agents", AGENTS_FOLDER, read_only=True),
+            mount("scratch", HOME),
+            mount("data", chain.home),
+            mount("tmp", "/tmp"),  # noqa: S108
+            mount("run", RUN),
+            mount("keys", KEYS_DIR, read_only=True),
+            mount("agents", AGENTS_FOLDER, read_only=True),
             *user.volume_mounts,
         ],
     }

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from nodestead.config.base import Deferred, Problem
-from nodestead.config.p2p import ClusterP2p, FixedDialAddress, HostPortP2p, LoadBalancerP2p, NodePortP2p, ports_of
+from nodestead.config.exposure import ports_between
+from nodestead.config.p2p import ClusterP2p, FixedDialAddress, HostPortP2p, LoadBalancerP2p, NodePortP2p
 from nodestead.config.persistence import EphemeralData, ExistingClaim, VolumeData
 from nodestead.config.pod import Image
 from nodestead.kubernetes import names
@@ -138,18 +139,17 @@ def _exposure_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
         return
     public = [ordinal for ordinal in args.ordinals() if exposed(args, ordinal)]
     if isinstance(exposure, NodePortP2p | HostPortP2p) and public:
-        allowed = ports_of(exposure.port_range) if isinstance(exposure, NodePortP2p) else range(1, 65536)
+        allowed = ports_between(exposure.port_range) if isinstance(exposure, NodePortP2p) else range(1, 65536)
         kind = "nodePort" if isinstance(exposure, NodePortP2p) else "port"
-        if allowed is not None:
-            first, last, steps = allowed[0], allowed[-1], len(public) - 1
-            if exposure.base_port < first:
-                yield Problem(["exposure", "basePort"], f"{exposure.base_port} is below {first}, the first {kind}; raise it")
-            if exposure.base_port + steps * exposure.offset > last:
-                yield Problem(
-                    ["exposure", "basePort"],
-                    f"{exposure.base_port} + {steps} x {exposure.offset} passes {last}, the last {kind};"
-                    f" lower basePort to at most {last - steps * exposure.offset}, or expose fewer nodes",
-                )
+        first, last, steps = allowed[0], allowed[-1], len(public) - 1
+        if exposure.base_port < first:
+            yield Problem(["exposure", "basePort"], f"{exposure.base_port} is below {first}, the first {kind}; raise it")
+        if exposure.base_port + steps * exposure.offset > last:
+            yield Problem(
+                ["exposure", "basePort"],
+                f"{exposure.base_port} + {steps} x {exposure.offset} passes {last}, the last {kind};"
+                f" lower basePort to at most {last - steps * exposure.offset}, or expose fewer nodes",
+            )
     yield from _address_problems(args, public)
 
 

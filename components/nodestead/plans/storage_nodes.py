@@ -15,7 +15,7 @@ from nodestead.config.exposure import (
 from nodestead.config.persistence import EphemeralData, ExistingClaim
 from nodestead.keys import ethereum_address, ethereum_key
 from nodestead.kubernetes import names
-from nodestead.kubernetes.metadata import KEPT, manifest
+from nodestead.kubernetes.metadata import KEPT, base64_text, manifest
 from nodestead.kubernetes.objects import Late, Manifest, NodePlan, Seed
 from nodestead.kubernetes.pod import stateful_set
 from nodestead.kubernetes.route import PROXY_PORT_NAME, RoutedNode, http_route, route_path
@@ -28,7 +28,6 @@ from nodestead.plans.storage_pool import pool_plan
 from nodestead.plans.storage_rules import volume_size
 from nodestead.plans.storage_workload import (
     KEY_ENTRY,
-    base64_text,
     data_volume,
     image_of,
     key_source,

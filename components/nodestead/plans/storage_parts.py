@@ -1,14 +1,14 @@
 """Parts of a group of storage nodes: its software, where peers come from, keys, ports, and what single nodes have otherwise."""
 
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from nodestead.config.base import Model, Problem
+from nodestead.config.base import Model
 from nodestead.config.exposure import AnnouncedAddress
 from nodestead.config.fragments import Fragment
+from nodestead.config.keys import FromSeed
 from nodestead.config.pod import EnvFrom, Image
 from nodestead.config.scalars import (
     EntryTemplate,
@@ -18,7 +18,6 @@ from nodestead.config.scalars import (
     LateName,
     LateNameTemplate,
     Port,
-    SecretText,
     Size,
     Spr,
 )
@@ -74,20 +73,8 @@ class NoBootstrap(Model):
 Bootstrap = Annotated[OwnBootstrap | GivenSprs | NamedNetwork | NoBootstrap, Field(discriminator="kind")]
 
 
-class SeedKeys(Model):
+class SeedKeys(FromSeed):
     """An Ethereum key for each node, made from the group's seed; the addresses are outputs."""
-
-    kind: Literal["seed"] = "seed"
-    generation: int = Field(default=1, ge=1, description="Raise it to rotate all keys; the old Secrets stay.")
-    seed: SecretText | None = Field(
-        default=None,
-        description="64 hexadecimal digits, to restore a seed from its backup; by default one is made and kept in the state.",
-    )
-
-    def problems(self) -> Iterator[Problem]:
-        """A seed that is none would be told by the cluster, one Secret after the other."""
-        if isinstance(self.seed, SecretStr) and not re.fullmatch(r"[0-9a-fA-F]{64}", self.seed.get_secret_value()):
-            yield Problem(["seed"], "the value is not 64 hexadecimal digits; give the seed as it was backed up")
 
 
 class SecretKeys(Model):

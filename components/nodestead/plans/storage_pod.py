@@ -17,7 +17,7 @@ from nodestead.config.pod import EnvFrom, Image
 from nodestead.config.scalars import duration_seconds
 from nodestead.kubernetes.objects import Address, Late
 from nodestead.kubernetes.patches import patched
-from nodestead.kubernetes.pod import CONTAINER_SECURITY, env_list, field_env, image_reference
+from nodestead.kubernetes.pod import CONTAINER_SECURITY, TOKEN_FOLDER, env_list, field_env, image_reference, mount
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.software.spec import NodeSpec
 
@@ -29,7 +29,6 @@ __all__ = [
     "asks_api_server",
     "node_containers",
     "served_address",
-    "token_volume",
 ]
 
 DATA_MOUNT = "/data"
@@ -41,7 +40,6 @@ _RUN = "/run/nodestead"
 _AGENTS_FOLDER = "/etc/nodestead/agents"
 _ADDRESSES_FOLDER = "/etc/nodestead/addresses"
 _ARGS_FILE = f"{_RUN}/args"
-_TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - where every client looks for it
 AGENTS = ("prepare.sh", "start.sh", "availability.sh")
 _SMALL: dict[str, Any] = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
 
@@ -115,14 +113,14 @@ def _prepare_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str
     env: dict[str, Any] = {"DATA_DIR": DATA_DIR, "ARGS_FILE": _ARGS_FILE}
     fields = [field_env("POD_NAME", "metadata.name")]
     mounts = [
-        _mount("data", DATA_MOUNT),
-        _mount("run", _RUN),
-        _mount("tmp", "/tmp"),  # noqa: S108 - an emptyDir
-        _mount("agents", _AGENTS_FOLDER, read_only=True),
+        mount("data", DATA_MOUNT),
+        mount("run", _RUN),
+        mount("tmp", "/tmp"),  # noqa: S108 - an emptyDir
+        mount("agents", _AGENTS_FOLDER, read_only=True),
     ]
     if facts.has_key:
         env |= {"KEY_FILE": f"{KEY_MOUNT}/eth-private-key", "KEY_TARGET": KEY_FILE}
-        key = _mount("key", KEY_MOUNT if facts.key_path is None else f"{KEY_MOUNT}/eth-private-key", read_only=True)
+        key = mount("key", KEY_MOUNT if facts.key_path is None else f"{KEY_MOUNT}/eth-private-key", read_only=True)
         # The pod's own entry and no other comes into the container.
         mounts.append(key if facts.key_path is None else key | {"subPathExpr": facts.key_path})
         if facts.key_path is not None and "$(POD_INDEX)" in facts.key_path:
@@ -132,9 +130,9 @@ def _prepare_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str
         env |= source | {"NAT_ARG": facts.spec.nat_arg}
         fields += more
         if facts.address_map:
-            mounts.append(_mount("addresses", _ADDRESSES_FOLDER, read_only=True))
+            mounts.append(mount("addresses", _ADDRESSES_FOLDER, read_only=True))
         if source["ADDRESS_FROM"] == "node":
-            mounts.append(_mount("kube-api", _TOKEN_FOLDER, read_only=True))
+            mounts.append(mount("kube-api", TOKEN_FOLDER, read_only=True))
     urls = (*facts.bootstrap_urls, *facts.spec.bootstrap_urls)
     if urls and facts.spec.bootstrap_arg is not None:
         env |= {
@@ -178,10 +176,6 @@ def asks_api_server(args: StorageNodeGroupArgs) -> bool:
     return not isinstance(args.exposure, ClusterExposure) and isinstance(args.exposure.external_address, NodeExternalIp)
 
 
-def _mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, Any]:
-    return {"name": volume, "mountPath": path, **({"readOnly": True} if read_only else {})}
-
-
 def _node_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str, Any]:
     spec, user = facts.spec, args.container
     tcp, udp = facts.ports
@@ -218,10 +212,10 @@ def _node_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dict[str, A
         "resources": user.resources if facts.resources is None else facts.resources,
         "securityContext": patched(CONTAINER_SECURITY, user.security_context),
         "volumeMounts": [
-            _mount("data", DATA_MOUNT),
-            _mount("run", _RUN),
-            _mount("tmp", "/tmp"),  # noqa: S108
-            _mount("agents", _AGENTS_FOLDER, read_only=True),
+            mount("data", DATA_MOUNT),
+            mount("run", _RUN),
+            mount("tmp", "/tmp"),  # noqa: S108
+            mount("agents", _AGENTS_FOLDER, read_only=True),
             *user.volume_mounts,
         ],
     }
@@ -266,19 +260,5 @@ def _availability_container(args: StorageNodeGroupArgs, facts: NodeFacts) -> dic
         "env": env_list(env),
         "resources": {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [_mount("agents", _AGENTS_FOLDER, read_only=True), _mount("tmp", "/tmp")],  # noqa: S108
-    }
-
-
-def token_volume() -> dict[str, Any]:
-    """A token of the service account that only the init container mounts."""
-    return {
-        "name": "kube-api",
-        "projected": {
-            "defaultMode": 0o440,
-            "sources": [
-                {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
-                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-            ],
-        },
+        "volumeMounts": [mount("agents", _AGENTS_FOLDER, read_only=True), mount("tmp", "/tmp")],  # noqa: S108
     }

@@ -7,7 +7,7 @@ from nodestead.config.exposure import ClusterExposure, FixedAddress, LoadBalance
 from nodestead.config.persistence import VolumeData
 from nodestead.keys import ethereum_address, ethereum_key
 from nodestead.kubernetes import names
-from nodestead.kubernetes.metadata import KEPT, manifest
+from nodestead.kubernetes.metadata import KEPT, base64_text, manifest
 from nodestead.kubernetes.objects import Late, Manifest, NodePlan, Seed
 from nodestead.kubernetes.pod import stateful_set
 from nodestead.kubernetes.service import cluster_service, peer_service, service_port
@@ -16,7 +16,6 @@ from nodestead.plans.storage_group import Group
 from nodestead.plans.storage_parts import NodeOverride, SecretKeys, SeedKeys
 from nodestead.plans.storage_pod import NodeFacts, served_address
 from nodestead.plans.storage_workload import (
-    base64_text,
     data_volume,
     image_of,
     key_source,

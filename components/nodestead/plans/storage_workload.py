@@ -1,6 +1,5 @@
 """What both layouts make of a node: image, volumes, pod template, the shell of its workload."""
 
-import base64
 from typing import Any
 
 from nodestead.config.base import Deferred
@@ -8,17 +7,16 @@ from nodestead.config.exposure import HostPortExposure
 from nodestead.config.pod import Image
 from nodestead.kubernetes.metadata import manifest
 from nodestead.kubernetes.objects import Manifest
-from nodestead.kubernetes.pod import pod_spec
+from nodestead.kubernetes.pod import pod_spec, token_volume
 from nodestead.kubernetes.route import proxy_container, proxy_volumes
 from nodestead.plans.storage_group import Group
 from nodestead.plans.storage_parts import NodeOverride
-from nodestead.plans.storage_pod import NodeFacts, asks_api_server, node_containers, token_volume
+from nodestead.plans.storage_pod import NodeFacts, asks_api_server, node_containers
 from nodestead.plans.storage_rules import volume_size
 from nodestead.software.spec import NodeSpec
 
 __all__ = [
     "KEY_ENTRY",
-    "base64_text",
     "data_volume",
     "image_of",
     "key_source",
@@ -34,11 +32,6 @@ KEY_ENTRY = "eth-private-key"
 def key_source(group: Group, generation: int) -> str:
     """What a rendering shows for a generated key: it changes with its source, and no node takes it for a key."""
     return f"a key from the seed of {group.name}, generation {generation}"
-
-
-def base64_text(text: str) -> str:
-    """Text as the data of a Secret."""
-    return base64.b64encode(text.encode()).decode()
 
 
 def image_of(group: Group, override: NodeOverride) -> Image:
@@ -98,7 +91,6 @@ def pod_template(
         "annotations": {**args.pod.annotations, "kubectl.kubernetes.io/default-container": "node"},
     }
     account = args.service_account
-    automount = bool(account.rules or account.cluster_rules) if account.automount_token is None else account.automount_token
     spec = pod_spec(
         args.pod,
         account=group.account,
@@ -108,6 +100,6 @@ def pod_template(
         pull_secrets=tuple(pull_secrets),
         spread=group.selector,
         node_selector=node_selector,
-        automount_token=automount,
+        automount_token=account.mounts_token,
     )
     return {"metadata": metadata, "spec": spec}

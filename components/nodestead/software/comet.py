@@ -16,6 +16,7 @@ from nodestead.software.chain_spec import ChainRole, ChainType
 
 __all__ = [
     "COMPUTED",
+    "NODE_FLAGS",
     "PSQL_CONNECTION",
     "CometConfig",
     "Database",
@@ -287,6 +288,33 @@ COMPUTED: dict[str, str] = {
     PSQL_CONNECTION: "set config.txIndex.psqlConnection",
 }
 """What of config.toml is computed, and what to do instead of overriding it."""
+
+_PORTS, _PEERS = "set ports of the set instead", "set peers of the set instead"
+NODE_FLAGS: dict[str, str] = {
+    "home": "leave it out",
+    "moniker": "leave it out",
+    "abci": "leave it out",
+    "log_level": "set logLevel instead",
+    "db_backend": "set databaseBackend instead",
+    "db_dir": "leave it out",
+    "priv_validator_laddr": "set signer of the set instead",
+    "priv_validator_key_file": "leave it out",
+    "priv_validator_state_file": "leave it out",
+    "node_key_file": "leave it out",
+    "rpc.laddr": _PORTS,
+    "p2p.laddr": _PORTS,
+    "p2p.external_address": "set exposure of the set instead",
+    "p2p.persistent_peers": _PEERS,
+    "p2p.seeds": _PEERS,
+    "p2p.private_peer_ids": _PEERS,
+    "p2p.unconditional_peer_ids": _PEERS,
+    "p2p.seed_mode": "set type of the set instead",
+    "p2p.pex": "set config.p2p.pex instead",
+    "consensus.double_sign_check_height": "set config.consensus.doubleSignCheckHeight instead",
+    "consensus.create_empty_blocks": "set config.consensus.createEmptyBlocks instead",
+    "consensus.create_empty_blocks_interval": "set config.consensus.createEmptyBlocksInterval instead",
+}
+"""Flags that every node's `start` has and the set gives, and what to do instead."""
 
 # Sections and keys whose name in the file is not that of the field.
 _SECTIONS = {"state_sync": "statesync", "block_sync": "blocksync"}

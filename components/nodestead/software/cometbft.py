@@ -9,6 +9,7 @@ from nodestead.config.base import Model, Problem
 from nodestead.software.chain_spec import ChainRole, ChainSpec, ChainType, Overrides, merged
 from nodestead.software.comet import (
     COMPUTED,
+    NODE_FLAGS,
     PSQL_CONNECTION,
     CometConfig,
     Database,
@@ -76,31 +77,9 @@ class CometbftChain(Model):
 
 
 _COMPUTED = COMPUTED | {"proxy_app": "set proxyApp", "abci": "set abci"}
-_PORTS, _PEERS = "set ports of the set instead", "set peers of the set instead"
-_START_FLAGS = {
-    "home": "leave it out",
+_START_FLAGS = NODE_FLAGS | {
     "proxy_app": "set proxyApp instead",
     "abci": "set abci instead",
-    "moniker": "leave it out",
-    "log_level": "set logLevel instead",
-    "db_backend": "set databaseBackend instead",
-    "db_dir": "leave it out",
-    "priv_validator_laddr": "set signer of the set instead",
-    "priv_validator_key_file": "leave it out",
-    "priv_validator_state_file": "leave it out",
-    "node_key_file": "leave it out",
-    "rpc.laddr": _PORTS,
-    "p2p.laddr": _PORTS,
-    "p2p.external_address": "set exposure of the set instead",
-    "p2p.persistent_peers": _PEERS,
-    "p2p.seeds": _PEERS,
-    "p2p.private_peer_ids": _PEERS,
-    "p2p.unconditional_peer_ids": _PEERS,
-    "p2p.seed_mode": "set type of the set instead",
-    "p2p.pex": "set config.p2p.pex instead",
-    "consensus.double_sign_check_height": "set config.consensus.doubleSignCheckHeight instead",
-    "consensus.create_empty_blocks": "set config.consensus.createEmptyBlocks instead",
-    "consensus.create_empty_blocks_interval": "set config.consensus.createEmptyBlocksInterval instead",
 }
 
 
