@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from nodestead.config.base import ConfigError, Deferred
 from nodestead.kubernetes.objects import (
+    BATCHES,
     Address,
     Late,
     Manifest,
@@ -36,8 +37,6 @@ __all__ = ["NodeSet", "PeerBook", "clean_errors", "refused_changes", "settled"]
 _Dependencies = Sequence[pulumi.Input[pulumi.Resource]]
 T = TypeVar("T")
 
-# The SDK leaves an input without value out; as a text it can be told from a rule that did not exist yet.
-_NOTHING = "not set"
 # 64 hexadecimal digits, which are 32 random bytes.
 _HEXADECIMAL: dict[str, Any] = {
     "length": 64,
@@ -147,8 +146,8 @@ class NodeSet(pulumi.ComponentResource):
             peer_book: Where the set finds peers of other sets, and they its own.
         """
         token = f"nodestead:index:{kind}"
-        noticed = {path: value for path, (value, _) in plan.noticed.items()}
-        super().__init__(token, name, {**_guarded(plan.unchangeable), **noticed}, _with_guard(token, name, plan.noticed, opts))
+        # The order of the rollout too: a report of the engine's preview has no other way to know it.
+        super().__init__(token, name, {**plan.facts, BATCHES: plan.waves}, _with_guard(token, name, plan.noticed, opts))
         self._plan = plan
         self._peer_book = peer_book
         self._addresses: dict[str, pulumi.Output[list[dict[str, str]] | None]] = {}
@@ -362,6 +361,7 @@ def _with_guard(
 
     def guard(args: pulumi.ResourceHookArgs) -> None:
         old, new = dict(args.old_inputs or {}), dict(args.new_inputs or {})
+        new.pop(BATCHES, None)
         for path, (value, notice) in noticed.items():
             if old.pop(path, value) != value:
                 pulumi.log.warn(f"{name}: {notice}")
@@ -410,10 +410,6 @@ def _hook_prefix(token: str, name: str, opts: pulumi.ResourceOptions | None) -> 
     """Two components of one name can only differ in the types of their parents, and hooks have one name space."""
     parent = f"{opts.parent.pulumi_resource_type}::{opts.parent.pulumi_resource_name}::" if opts and opts.parent else ""
     return f"{parent}{token}::{name}"
-
-
-def _guarded(unchangeable: Mapping[str, Any]) -> dict[str, Any]:
-    return {path: _NOTHING if value is None else value for path, value in unchangeable.items()}
 
 
 def _known(value: object) -> bool:

@@ -339,8 +339,19 @@ def _called(hook: Any, old: dict[str, Any], new: dict[str, Any]) -> None:
     hook(pulumi.ResourceHookArgs("urn", "id", "codex", "nodestead:index:NodeSet", new, old))
 
 
-def test_the_component_keeps_what_may_not_change_as_its_inputs() -> None:
-    assert deployed().component("codex").inputs == {"layout": "perNode", "firstOrdinal": 1, "bootstrap.name": "not set"}
+def test_the_component_keeps_what_may_not_change_and_the_order_of_the_rollout_as_its_inputs() -> None:
+    assert deployed().component("codex").inputs == {
+        "layout": "perNode",
+        "firstOrdinal": 1,
+        "bootstrap.name": "not set",
+        "rollout.batches": [["codex-1"], ["codex-2", "codex-3"]],
+    }
+
+
+def test_another_order_of_the_rollout_is_no_change_under_data() -> None:
+    (hook,), _ = _hook_of()
+
+    _called(hook, {"layout": "perNode", "rollout.batches": [["a"]]}, {"layout": "perNode", "rollout.batches": [["a", "b"]]})
 
 
 def test_a_change_under_data_is_stopped_in_preview_too() -> None:

@@ -10,13 +10,15 @@ import pytest
 PACKAGE = Path(__file__).parent.parent.parent / "components" / "nodestead"
 # A folder may import itself and what stands behind it here; what stands nowhere is open to the components only.
 MAY_IMPORT = {
+    "changes": {"config", "kubernetes"},
+    "reports": {"changes", "config"},
     "config": set(),
     "keys": set(),
     "chain_keys": {"keys"},
     "software": {"chain_keys", "config"},
     "kubernetes": {"config"},
     "plans": {"agents", "chain_keys", "config", "keys", "kubernetes", "software"},
-    "preview": {"agents", "chain_keys", "config", "keys", "kubernetes", "plans", "software"},
+    "preview": {"agents", "chain_keys", "changes", "config", "keys", "kubernetes", "plans", "reports", "software"},
     "agents": set(),
 }
 

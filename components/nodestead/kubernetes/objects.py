@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from nodestead.config.base import Deferred
 
 __all__ = [
+    "BATCHES",
     "Address",
     "Identity",
     "Late",
@@ -25,6 +26,9 @@ __all__ = [
     "is_kept",
     "late_refs",
 ]
+
+BATCHES = "rollout.batches"
+"""The input of a component that holds the batches of its nodes, beside its facts."""
 
 Manifest = dict[str, Any]
 """A Kubernetes object as `kubectl get -o yaml` shows it; leaves may be `Late` or a `Deferred` of the caller."""
@@ -165,6 +169,15 @@ class Plan:
     needs_password: bool = False
     peers: Any = None
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a change of is refused or told of, by its path in the config."""
+        return {
+            # The SDK leaves an input without value out; as a text it can be told from a rule that did not exist yet.
+            **{path: "not set" if value is None else value for path, value in self.unchangeable.items()},
+            **{path: value for path, (value, _) in self.noticed.items()},
+        }
 
     def manifests(self) -> Iterator[Manifest]:
         """All manifests, shared ones first, then node by node."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from nodestead import __version__
+from nodestead.preview import cli_diff, cli_graph, cli_review
 
 if TYPE_CHECKING:
     from nodestead.kubernetes.objects import Identity
@@ -22,6 +23,10 @@ __all__ = ["main"]
 
 OK, FOUND, REFUSED = 0, 1, 2
 
+_REPORT_CODES = (
+    "exit codes: 0 no risk that fails it (--fail-on, danger by default); 1 such a risk; 2 a wrong command, or a stack that could"
+    " not be compared: the others are reported all the same"
+)
 _CODES = "exit codes: 0 all is well; 1 something was found; 2 a wrong command, a refused config or a cluster that does not answer"
 T = TypeVar("T")
 
@@ -239,12 +244,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"nodestead {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], what: str, example: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], what: str, example: str, codes: str = _CODES
+    ) -> argparse.ArgumentParser:
         made = commands.add_parser(
             name,
             help=what,
             description=f"{what[0].upper()}{what[1:]}.",
-            epilog=f"example: {example}\n\n{_CODES}",
+            epilog=f"example: {example}\n\n{codes}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         made.set_defaults(run=run)
@@ -301,6 +308,13 @@ def _parser() -> argparse.ArgumentParser:
     chain.add_argument("--versions", metavar="PLACE", help="file or https URL of versions.json (the one beside chain.json)")
     chain.add_argument("--repository", metavar="IMAGE", help="the chain's image without a tag; the registry knows none")
     chain.add_argument("--output", metavar="FILE", type=Path, help="write it there; a stack may name FILE as its chain")
+
+    for name, module, codes in (
+        ("diff", cli_diff, _REPORT_CODES),
+        ("review", cli_review, _REPORT_CODES),
+        ("graph", cli_graph, _CODES),
+    ):
+        module.add_arguments(command(name, module.run, module.WHAT, module.EXAMPLE, codes))
 
     for one in (check, data):
         one.add_argument("--context", metavar="NAME", help="kubectl's context (that of the stack, else the current one)")

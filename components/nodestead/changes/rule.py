@@ -1,0 +1,65 @@
+"""What a risk rule is, and what it finds."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from nodestead.changes.compare import Comparison
+
+__all__ = ["SEVERITIES", "Finding", "Found", "Rule", "Severity"]
+
+Severity = Literal["info", "caution", "danger"]
+
+SEVERITIES: tuple[Severity, ...] = ("info", "caution", "danger")
+"""From the least to the worst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One case of a rule.
+
+    Attributes:
+        subject: The set of nodes; `Kind/name` for an object of none, with its namespace where it is another than the rest's.
+        what: What happens to the running nodes in this case, with its numbers and names: one sentence without the subject.
+        nodes: The nodes or objects that it concerns, in their order.
+    """
+
+    subject: str
+    what: str
+    nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A pure function over a comparison, and what people have to know of it.
+
+    Attributes:
+        id: What a repository accepts it by: `volume-shrunk`. It never changes.
+        severity: How bad it is.
+        title: What was found, in a few words.
+        happens: What happens to the running nodes.
+        instead: What to do instead.
+        find: Every case of it, in a stable order; equal cases over many nodes are one.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    happens: str
+    instead: str
+    find: Callable[[Comparison], Iterable[Found]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A case with its rule.
+
+    Attributes:
+        rule: The rule.
+        found: The case.
+        accepted: The reason for which the repository accepts it; None where it does not.
+    """
+
+    rule: Rule
+    found: Found
+    accepted: str | None = None
