@@ -15,6 +15,7 @@ lint: .venv/.dev
 	$(BIN)/basedpyright
 	$(BIN)/nodestead schema --check --out stacks/nodestead.schema.json
 	$(BIN)/python tools/field_tables.py --check
+	$(BIN)/python tools/risk_table.py --check
 
 unit: .venv/.dev
 	$(BIN)/pytest -n 2 --dist worksteal tests/unit tests/components
@@ -29,9 +30,10 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/render.py
 	$(BIN)/python benchmarks/component.py
 
-docs: .venv/.dev ## the JSON schema of stack files, and the field tables
+docs: .venv/.dev ## the JSON schema of stack files, the field tables, and the table of risks
 	$(BIN)/nodestead schema --out stacks/nodestead.schema.json
 	$(BIN)/python tools/field_tables.py
+	$(BIN)/python tools/risk_table.py
 
 clean:
 	rm -rf .venv rendered dist build

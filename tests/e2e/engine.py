@@ -144,6 +144,10 @@ class Stack:
             raise EngineError(f"pulumi {' '.join(args)} ended with {code}:\n{said}")
         return said
 
+    def spoken(self, *args: str) -> tuple[str, int]:
+        """What a command says on standard output alone, and how it ends."""
+        return self._start(*args, merged=False)
+
     def refused(self, *args: str, env: Mapping[str, str] | None = None) -> str:
         """Runs a command that has to fail, and gives what it said.
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent.parent / "components" / "nodestead"
 # A folder may import itself and what stands behind it here; what stands nowhere is open to the components only.
 MAY_IMPORT = {
     "changes": {"config", "kubernetes"},
-    "reports": {"changes", "config"},
+    "reports": {"changes", "config", "kubernetes"},
     "config": set(),
     "keys": set(),
     "chain_keys": {"keys"},

@@ -8,7 +8,6 @@ from nodestead.changes.compare import compare
 from nodestead.changes.snapshot import Item, SetFacts, Snapshot
 from nodestead.changes.workloads import Restart, pod_names, replicas, restarts, running_pods
 
-
 ON_DELETE = {"type": "OnDelete"}
 
 

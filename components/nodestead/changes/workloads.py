@@ -48,19 +48,24 @@ def replicas(item: Item) -> int:
 
 def pod_spec(item: Item) -> dict[str, Any]:
     """The spec of a workload's pods."""
-    return cast("dict[str, Any]", item.at("spec", "template", "spec") or {})
+    found = item.at("spec", "template", "spec")
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def containers(item: Item) -> Iterator[dict[str, Any]]:
     """The containers of a workload's pods, those that run before the others first."""
     pod = pod_spec(item)
-    yield from cast("Sequence[dict[str, Any]]", pod.get("initContainers") or ())
-    yield from cast("Sequence[dict[str, Any]]", pod.get("containers") or ())
+    for place in ("initContainers", "containers"):
+        found = pod.get(place)
+        # Programs and previews of others may hold anything.
+        if isinstance(found, list):
+            yield from (cast("dict[str, Any]", one) for one in cast("list[Any]", found) if isinstance(one, dict))
 
 
 def pod_names(item: Item) -> list[str]:
     """The names of a StatefulSet's pods."""
-    start = int(item.at("spec", "ordinals", "start") or 0)
+    given = item.at("spec", "ordinals", "start")
+    start = given if isinstance(given, int) else 0
     return [f"{item.name}-{start + index}" for index in range(replicas(item))]
 
 
@@ -83,7 +88,8 @@ def restarts(comparison: Comparison) -> list[Restart]:
         facts = comparison.head.facts_of(name)
         running = running_pods(comparison.base, name) if comparison.complete else None
         is_replaced = any(change.operation == "replace" for change in changes)
-        found.append(Restart(name, _batches([one.item for one in changes], facts.batches if facts else []), running, is_replaced))
+        batches = _batches(changes, facts.batches if facts else [])
+        found.append(Restart(name, batches, running, is_replaced))
     return found
 
 
@@ -99,18 +105,19 @@ def _restarts(change: Change) -> bool:
     return change.touches("spec", "template") and change.new.at("spec", "updateStrategy", "type") != "OnDelete"
 
 
-def _batches(workloads: Sequence[Item], order: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """The batches of what restarts; a workload of several pods takes them one by one, last first."""
-    known = {item.name: item for item in workloads}
+def _batches(changes: Sequence[Change], order: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The batches of what restarts; a workload of several pods takes them one by one, last first, unless it is made anew."""
+    known = {change.item.name: change for change in changes}
     waves = [[known.pop(name) for name in wave if name in known] for wave in order]
     # Of what no rollout names the engine takes all at the same time.
     waves.append(list(known.values()))
     batches: list[tuple[str, ...]] = []
     for wave in waves:
-        single = tuple(item.name for item in wave if replicas(item) == 1)
+        single = tuple(change.item.name for change in wave if replicas(change.item) == 1)
         if single:
             batches.append(single)
-        for item in wave:
-            if replicas(item) > 1:
-                batches += [(name,) for name in reversed(pod_names(item))]
+        for change in wave:
+            if replicas(change.item) > 1:
+                pods = list(reversed(pod_names(change.item)))
+                batches += [tuple(pods)] if change.operation == "replace" else [(name,) for name in pods]
     return tuple(batches)

@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from nodestead.config.base import Deferred, Problem, looks_secret
 
-__all__ = ["Fragment", "FragmentKind", "fragment_definitions"]
+__all__ = ["Fragment", "FragmentKind", "fragment_definitions", "quantity_amount"]
 
 FragmentKind = Literal[
     "Affinity",
@@ -194,14 +194,14 @@ _BINARY = {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGT
 _FACTORS = _DECIMAL | _BINARY
 
 
-def _amount(quantity: object) -> Decimal | None:
+def quantity_amount(quantity: object) -> Decimal | None:
     """The number that a quantity stands for, or None where it is none."""
     match = _QUANTITY.fullmatch(str(quantity))
     return Decimal(match[1] + (match[3] or "")) * _FACTORS[match[2] or ""] if match else None
 
 
 def _bad_quantity(_: Any, value: Any, __: Any) -> Iterator[Problem]:
-    if isinstance(value, str | int | float) and not isinstance(value, bool) and _amount(value) is None:
+    if isinstance(value, str | int | float) and not isinstance(value, bool) and quantity_amount(value) is None:
         shown = "the value" if looks_secret(value) else repr(value)
         yield Problem([], f"{shown} is not a Kubernetes quantity; write a number and a unit, as in 20Gi, 500M or 250m")
 
@@ -211,10 +211,10 @@ def _bad_resources(_: Any, value: Any, __: Any) -> Iterator[Problem]:
     requests, limits = _items(_items(value).get("requests")), _items(_items(value).get("limits"))
     for part, amounts in (("requests", requests), ("limits", limits)):
         for name, given in amounts.items():
-            if name != "cpu" and isinstance(given, str) and given.endswith("m") and _amount(given) is not None:
+            if name != "cpu" and isinstance(given, str) and given.endswith("m") and quantity_amount(given) is not None:
                 yield Problem([part, name], f"{given!r} counts thousandths, as m does; write {given[:-1]}Mi for mebibytes")
     for name, given in requests.items():
-        request, limit = _amount(given), _amount(limits.get(name))
+        request, limit = quantity_amount(given), quantity_amount(limits.get(name))
         if request is not None and limit is not None and request > limit:
             yield Problem(
                 ["requests", name], f"{given} is above the limit of {limits[name]}; lower it to that, or raise limits.{name}"

@@ -315,6 +315,10 @@ def _parser() -> argparse.ArgumentParser:
         ("graph", cli_graph, _CODES),
     ):
         module.add_arguments(command(name, module.run, module.WHAT, module.EXAMPLE, codes))
+    # Plumbing of `diff`, which has each revision's own code call it; without a help text it is not listed.
+    plumbing = commands.add_parser("snapshot", description="Prints the objects of stacks as `nodestead diff` reads them.")
+    cli_diff.add_snapshot_arguments(plumbing)
+    plumbing.set_defaults(run=cli_diff.snapshot)
 
     for one in (check, data):
         one.add_argument("--context", metavar="NAME", help="kubectl's context (that of the stack, else the current one)")

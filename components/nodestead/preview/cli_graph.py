@@ -1,6 +1,8 @@
 """`nodestead graph`: the topology of a stack."""
 
 import argparse
+import sys
+from pathlib import Path
 
 __all__ = ["EXAMPLE", "WHAT", "add_arguments", "run"]
 
@@ -10,9 +12,29 @@ EXAMPLE = "nodestead graph --stack staging"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    del parser
+    parser.add_argument("--stack", metavar="NAME", default="dev", help="the stack (dev)")
+    parser.add_argument("--dir", metavar="DIR", type=Path, default=Path(), help="the project's folder, or one below it (.)")
+    parser.add_argument(
+        "--format",
+        choices=("mermaid", "svg"),
+        help="a flowchart that GitHub and GitLab draw, or a picture (mermaid; svg for --out FILE.svg)",
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="write it there")
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs it; the exit code."""
-    raise NotImplementedError
+    from nodestead.preview.snapshots import stack_snapshot
+    from nodestead.reports.mermaid import mermaid
+    from nodestead.reports.svg import svg
+    from nodestead.reports.topology import topology
+
+    out: Path | None = args.out
+    drawn = topology(stack_snapshot(args.stack, args.dir))
+    form: str = args.format or ("svg" if out is not None and out.suffix == ".svg" else "mermaid")
+    text = svg(drawn) if form == "svg" else mermaid(drawn)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8", newline="\n")
+    return 0

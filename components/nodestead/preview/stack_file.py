@@ -11,7 +11,7 @@ import yaml
 
 from nodestead.config.scalars import SECURE
 
-__all__ = ["Project", "StackFile", "StackFileError", "find_project", "read_stack", "stack_names"]
+__all__ = ["Project", "StackFile", "StackFileError", "find_project", "read_mapping", "read_stack", "stack_names"]
 
 _NAMESPACE = "nodestead"
 _DEEPEST = 100
@@ -62,7 +62,7 @@ def find_project(directory: Path) -> Project:
     if root is None:
         return Project(directory, {})
     path = (directory if root == absolute else root) / "Pulumi.yaml"
-    content = _read(path)
+    content = read_mapping(path)
     folder, settings, project = content.get("stackConfigDir"), content.get("config"), content.get("name")
     if isinstance(settings, str):
         # The deprecated name of stackConfigDir.
@@ -100,7 +100,7 @@ def read_stack(name: str, directory: Path) -> StackFile:
         known = _names(project.stack_dir)
         there = f"the stacks there are {', '.join(known)}" if known else "no stack is there"
         raise StackFileError(f"{path}: no such stack; {there}")
-    config = _read(path).get("config")
+    config = read_mapping(path).get("config")
     if config is not None and not isinstance(config, dict):
         raise StackFileError(f"{path}: config is no mapping; write keys such as {_NAMESPACE}:namespace below it")
     own = _own_keys(cast("dict[str, Any]", config or {}), _NAMESPACE)
@@ -148,7 +148,12 @@ def _without_ciphers(value: Any) -> Any:
     return {key: _without_ciphers(item) for key, item in mapping.items()}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Reads a YAML file that holds a mapping, as the engine does; a `secure:` value becomes `SECURE`.
+
+    Raises:
+        StackFileError: a file that cannot be read, no YAML, a key twice, no mapping.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
         _refuse_depth(text)

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from nodestead.config.base import Model
 
 __all__ = [
+    "LARGEST_REPORT",
     "Capacity",
     "Counts",
     "Edge",
@@ -57,6 +58,7 @@ class FieldReport(Model):
     values: list[Value] = Field(max_length=20, description="The pairs of values, the most frequent first.")
     more: int = Field(default=0, ge=0, description="Pairs that are left out.")
     lines: list[Text] = Field(default_factory=list, max_length=200, description="For text of several lines: a unified diff.")
+    follows: bool = Field(default=False, description="Whether it only repeats what another entry says.")
 
 
 class Entry(Model):
@@ -78,6 +80,7 @@ class Group(Model):
     set: Short = Field(description="Name of the set; empty for what belongs to none.")
     component: Short = ""
     entries: list[Entry] = Field(max_length=2_000)
+    more: int = Field(default=0, ge=0, description="Entries that are left out.")
 
 
 class Risk(Model):
@@ -166,10 +169,13 @@ class StackReport(Model):
     notes: list[Text] = Field(default_factory=list, max_length=50, description="What a reader has to know of how it was made.")
     counts: Counts | None = None
     risks: list[Risk] = Field(default_factory=list, max_length=2_000, description="The worst first.")
+    more_risks: int = Field(default=0, ge=0, description="Risks that are left out, none worse than the last that is there.")
     restarts: list[RestartPlan] = Field(default_factory=list, max_length=1_000)
+    more_restarts: int = Field(default=0, ge=0, description="Sets of which pods restart and that are left out.")
     before: Capacity | None = None
     after: Capacity | None = None
     groups: list[Group] = Field(default_factory=list, max_length=1_000)
+    more_groups: int = Field(default=0, ge=0, description="Sets with changes that are left out.")
     topology: Topology | None = None
 
 
@@ -196,5 +202,7 @@ def read_report(text: str) -> Report:
         return Report.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "all of it"
+        # The name of an unknown key is the stranger's own.
+        known = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+        where = ".".join(map(str, known)) or "all of it"
         raise ReportError(f"it is no report of this version of nodestead: {where}: {first['type']}") from None

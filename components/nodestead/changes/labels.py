@@ -1,0 +1,122 @@
+"""What people call fields and objects."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from nodestead.changes.compare import Path, path_text
+
+__all__ = ["counted", "label", "short_image", "without_flag"]
+
+_POD: Final = ("spec", "template", "spec")
+_CONTAINERS = ("containers", "initContainers")
+
+_LABELS: Mapping[tuple[str, Path], str] = {
+    ("*", ("spec", "replicas")): "replicas",
+    ("*", ("metadata", "name")): "name",
+    ("*", ("metadata", "namespace")): "namespace",
+    ("PersistentVolumeClaim", ("spec", "resources", "requests", "storage")): "size",
+    ("PersistentVolumeClaim", ("spec", "storageClassName")): "storage class",
+    ("PersistentVolumeClaim", ("spec", "accessModes")): "access modes",
+    ("PersistentVolumeClaim", ("spec", "volumeName")): "volume",
+    ("Service", ("spec", "type")): "type",
+    ("Service", ("spec", "loadBalancerIP")): "load balancer's address",
+    ("Service", ("spec", "externalTrafficPolicy")): "external traffic policy",
+    ("PodDisruptionBudget", ("spec", "maxUnavailable")): "most unavailable",
+    ("PodDisruptionBudget", ("spec", "minAvailable")): "least available",
+    ("*", ("spec", "podManagementPolicy")): "pod management policy",
+    ("*", ("spec", "updateStrategy", "type")): "update strategy",
+    ("*", ("spec", "updateStrategy", "rollingUpdate", "partition")): "partition of the rollout",
+    ("*", (*_POD, "terminationGracePeriodSeconds")): "grace period (seconds)",
+    ("*", (*_POD, "serviceAccountName")): "service account",
+    ("*", (*_POD, "priorityClassName")): "priority class",
+    ("*", (*_POD, "hostNetwork")): "host network",
+}
+
+_PORT_LABELS = {"nodePort": "node port", "port": "port", "targetPort": "target port", "appProtocol": "protocol"}
+
+_NOUNS = {"PersistentVolumeClaim": "claim", "Secret": "Secret", "pulumi:providers:kubernetes": "provider"}
+
+
+def label(kind: str, path: Path) -> str:
+    """What people call a field: image, size, node port; its path where it has no such name."""
+    known = _LABELS.get((kind, path)) or _LABELS.get(("*", path))
+    if known:
+        return known
+    if kind in ("ConfigMap", "Secret") and len(path) == 2 and path[0] in ("data", "binaryData", "stringData"):
+        return path[1]
+    if path[:2] in (("metadata", "labels"), ("metadata", "annotations")) and len(path) == 3:
+        return f"{path[1].removesuffix('s')} {path[2]}"
+    if path[:2] == ("spec", "ports") and len(path) == 4 and path[3] in _PORT_LABELS:
+        return f"{_PORT_LABELS[path[3]]} {_inner(path[2])}"
+    if path[:2] == ("spec", "volumeClaimTemplates") and path[3:] == ("spec", "resources", "requests", "storage"):
+        return "size"
+    if path[:3] == _POD and len(path) > 4 and path[3] in _CONTAINERS:
+        return _container_label(path[5:]) or path_text(path)
+    if path[:3] == ("spec", "template", "metadata") and len(path) == 5:
+        return f"pod {path[3].removesuffix('s')} {path[4]}"
+    return path_text(path)
+
+
+def _container_label(path: Path) -> str:
+    """What people call a field of a container; empty for one without a name of its own."""
+    match path:
+        case ("image",):
+            return "image"
+        case ("imagePullPolicy",):
+            return "pull policy"
+        case ("resources", ("requests" | "limits") as part, resource):
+            return f"{resource} {part.removesuffix('s')}"
+        case (("args" | "command") as part, item) if item.startswith("[-"):
+            return f"{'argument' if part == 'args' else 'command'} {_inner(item)}"
+        case ("env", item, "value"):
+            return f"variable {_inner(item)}"
+        case ("env", item):
+            return f"variable {_inner(item)}"
+        case ("ports", item, "hostPort"):
+            return f"host port {_inner(item)}"
+        case _:
+            return ""
+
+
+def _inner(part: str) -> str:
+    return part.removeprefix("[").removesuffix("]")
+
+
+def without_flag(path: Path, text: str | None) -> str | None:
+    """The value of an argument, whose flag the label names: `--log-level=info` is `info`."""
+    if text is None or len(path) < 2 or path[-2] not in ("args", "command") or not path[-1].startswith("[-"):
+        return text
+    return text.removeprefix(f"{_inner(path[-1])}=")
+
+
+def short_image(old: str, new: str) -> tuple[str, str]:
+    """Two images by what differs: the tags, or digests, where the repository is the same."""
+    (one, before), (other, after) = _image_parts(old), _image_parts(new)
+    return (before, after) if one == other and before and after else (old, new)
+
+
+def _image_parts(image: str) -> tuple[str, str]:
+    """Repository, and tag or digest."""
+    if "@" in image:
+        repository, _, digest = image.partition("@")
+        bare, tag = _image_parts(repository)
+        return bare, f"{tag}@{digest[:19]}" if tag else digest[:19]
+    match = re.fullmatch(r"(.+):([^/:]+)", image)
+    return (match[1], match[2]) if match else (image, "")
+
+
+def counted(count: int, kind: str, *, nodes: bool = False) -> str:
+    """`9 nodes`, `1 claim`, `3 NetworkPolicies`."""
+    noun = "node" if nodes else _NOUNS.get(kind) or kind.rsplit(":", 1)[-1]
+    return f"{count:,} {noun if count == 1 else _plural(noun)}"
+
+
+_PLURALS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("y", lambda noun: f"{noun[:-1]}ies"),
+    ("s", lambda noun: f"{noun}es" if noun.endswith("ss") else noun),
+)
+
+
+def _plural(noun: str) -> str:
+    return next((make(noun) for end, make in _PLURALS if noun.endswith(end)), f"{noun}s")

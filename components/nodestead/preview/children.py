@@ -1,0 +1,248 @@
+"""The objects of a revision's stacks, made by that revision's own code in a process of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from nodestead.changes.secrecy import safe_text
+from nodestead.changes.snapshot import Snapshot, SnapshotError, snapshot_from_json
+
+__all__ = [
+    "ChildError",
+    "Rendered",
+    "Renderer",
+    "Tree",
+    "failure_from_json",
+    "failure_to_json",
+    "rendered_all",
+    "usable_python",
+]
+
+SECONDS: Final = 600
+"""How long the stacks of a revision, or one stack of a program, may take."""
+
+_FAILURE: Final = "nodestead-failure"
+_LONGEST: Final = 3_000
+
+
+def failure_to_json(stack: str, reason: str) -> str:
+    """The line by which a revision's own code says why it makes nothing of a stack."""
+    return json.dumps({"format": _FAILURE, "version": 1, "stack": stack, "reason": reason})
+
+
+def failure_from_json(line: str) -> tuple[str, str] | None:
+    """Stack and reason of such a line; None for any other."""
+    try:
+        content = json.loads(line)
+        return (str(content["stack"]), str(content["reason"])) if content["format"] == _FAILURE else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+class ChildError(ValueError):
+    """An interpreter that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The state of a project at one time.
+
+    Attributes:
+        label: What the reader calls it: `main`, `the working tree`.
+        root: The root of the repository's tree.
+        folder: The project's folder in it; it need not be there.
+        python: The interpreter that renders it.
+        stacks: The stacks to render.
+    """
+
+    label: str
+    root: Path
+    folder: Path
+    python: str
+    stacks: Sequence[str]
+
+
+@dataclass(slots=True)
+class Rendered:
+    """What became of the stacks of a tree."""
+
+    snapshots: dict[str, Snapshot] = field(default_factory=dict[str, Snapshot])
+    failures: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def rendered_all(trees: Sequence[Tree], *, program: bool, seconds: float = SECONDS) -> list[Rendered]:
+    """Renders trees side by side.
+
+    Args:
+        trees: The trees.
+        program: Whether their folders hold Pulumi programs, which are run under mocks.
+        seconds: How long each process may take.
+    """
+    renderer = Renderer(seconds)
+    with ThreadPoolExecutor(max_workers=max(len(trees), 1)) as pool:
+        try:
+            tasks = [pool.submit(renderer.program if program else renderer.stacks, tree) for tree in trees]
+            return [task.result() for task in tasks]
+        except BaseException:
+            # Also Ctrl-C, which the processes do not get.
+            renderer.end()
+            raise
+
+
+class Renderer:
+    """Starts the processes, and ends them where they are not waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._running: set[subprocess.Popen[str]] = set()
+        self._ended = False
+
+    def end(self) -> None:
+        """Ends all processes."""
+        self._ended = True
+        for process in list(self._running):
+            _kill(process)
+
+    def stacks(self, tree: Tree) -> Rendered:
+        """All stacks of a tree, by one process."""
+        done = Rendered()
+        if not tree.stacks:
+            return done
+        wanted = [part for name in tree.stacks for part in ("--stack", name)]
+        text, problem = self._run(tree, ["-P", "-m", "nodestead.preview.cli", "snapshot", *wanted, "--dir", str(tree.folder)])
+        for line in text.splitlines():
+            try:
+                found = snapshot_from_json(line)
+                done.snapshots[found.stack] = found
+            except SnapshotError as error:
+                name, reason = failure_from_json(line) or ("", "")
+                # Refusals of a config are made to be shown.
+                done.failures[name] = _without_folder(reason, tree)[:_LONGEST]
+                problem = problem or str(error)
+        for name in tree.stacks:
+            if name not in done.snapshots and name not in done.failures:
+                done.failures[name] = problem or "its code gives no snapshot of it"
+        return done
+
+    def program(self, tree: Tree) -> Rendered:
+        """All stacks of a program, each by a process: what a program's modules register, they register once."""
+        done = Rendered()
+        for name in tree.stacks:
+            text, problem = self._run(tree, ["-P", "-m", "nodestead.recording", "--stack", name, "--dir", str(tree.folder)])
+            try:
+                done.snapshots[name] = snapshot_from_json(text)
+            except SnapshotError as error:
+                done.failures[name] = problem or str(error)
+        return done
+
+    def _run(self, tree: Tree, command: Sequence[str]) -> tuple[str, str]:
+        """What a process hands over, and the reason where it fails."""
+        with tempfile.TemporaryDirectory(prefix="nodestead-") as scratch:
+            out, errors = Path(scratch, "snapshots"), Path(scratch, "errors")
+            with errors.open("wb") as log:
+                try:
+                    process = subprocess.Popen(  # noqa: S603 # no shell
+                        [tree.python, *command, "--out", str(out)],
+                        cwd=tree.folder,
+                        env=_environment(tree),
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,
+                        text=True,
+                    )
+                except OSError as error:
+                    return "", f"{tree.python} cannot be started: {error.strerror}"
+            self._running.add(process)
+            if self._ended:
+                _kill(process)
+            try:
+                process.wait(self._seconds)
+            except subprocess.TimeoutExpired:
+                return "", f"it takes longer than {self._seconds:g} seconds"
+            finally:
+                _kill(process)
+                self._running.discard(process)
+            text = out.read_text(encoding="utf-8", errors="replace") if out.is_file() else ""
+            told = errors.read_text(encoding="utf-8", errors="replace")
+            return text, _problem(process.returncode, told, tree)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Ends a process and whatever it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _problem(code: int, told: str, tree: Tree) -> str:
+    """Why a process fails, in its own last words; empty where it does not."""
+    if code == 0:
+        return ""
+    if code < 0:
+        return f"its code was ended by signal {-code}"
+    text = told.rstrip()
+    if "invalid choice: 'snapshot'" in text or "No module named nodestead.preview" in text:
+        return "its nodestead is older than `nodestead diff`, and cannot hand over what it makes"
+    if "No module named nodestead" in text:
+        return f"its nodestead is not there: it has no components/nodestead, and {tree.python} has none installed"
+    own = text.rpartition("nodestead: ")[2] if "Traceback (most" not in text else ""
+    if own:
+        return _reason(own, tree)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = next((line for line in reversed(lines) if re.match(r"[A-Za-z_.]+(Error|Exception|Warning)\b", line)), "")
+    said = said or (lines[-1] if lines else f"it ends with {code} and says nothing")
+    return f"its code fails: {_reason(said, tree)}"
+
+
+def _reason(text: str, tree: Tree) -> str:
+    """What a program says at its end, as people may see it."""
+    return safe_text(_without_folder(text, tree))[:_LONGEST]
+
+
+def _without_folder(text: str, tree: Tree) -> str:
+    """A message without the folder that is gone when it is read."""
+    for folder in sorted({str(tree.root), str(tree.root.resolve())}):
+        text = text.replace(f"{folder}/", "")
+    return text.strip()
+
+
+_SECRET_NAME: Final = re.compile(r"(?i)token|secret|passw|passphrase|credential|(?:^|_)key(?:_|$)")
+
+
+def _environment(tree: Tree) -> dict[str, str]:
+    """What a revision's code sees of the environment: its own library first, and no credentials of whoever asks."""
+    kept = {key: "[secret]" if _SECRET_NAME.search(key) else value for key, value in os.environ.items()}
+    for key in ("KUBECONFIG", "PULUMI_CONFIG", "PULUMI_CONFIG_SECRET_KEYS", "PYTHONSTARTUP"):
+        kept.pop(key, None)
+    homes = (tree.folder / "components", tree.root / "components")
+    own = [str(home) for home in homes if (home / "nodestead" / "__init__.py").is_file()][:1]
+    given = [part for part in kept.get("PYTHONPATH", "").split(os.pathsep) if part]
+    if own or given:
+        kept["PYTHONPATH"] = os.pathsep.join([*own, *given])
+    # A tree that goes in a moment needs no compiled files.
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}
+
+
+def usable_python(path: Path | None) -> str:
+    """The interpreter that a path names; that of this process where none is given.
+
+    Raises:
+        ChildError: where nothing that runs is there.
+    """
+    if path is None:
+        return sys.executable
+    absolute = path.expanduser().absolute()
+    if not (absolute.is_file() and os.access(absolute, os.X_OK)):
+        raise ChildError(f"--base-python: {path} is no program; name an interpreter, as in .venv-main/bin/python")
+    return str(absolute)

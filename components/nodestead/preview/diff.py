@@ -1,0 +1,216 @@
+"""What a change of revisions does to the stacks of a project, or of any Pulumi program with the components."""
+
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from nodestead.changes.accepted import NOTHING_ACCEPTED, Acceptances
+from nodestead.changes.compare import compare
+from nodestead.changes.rules import findings
+from nodestead.changes.snapshot import Snapshot
+from nodestead.preview.children import SECONDS, Rendered, Tree, rendered_all, usable_python
+from nodestead.preview.program_file import read_program
+from nodestead.preview.revisions import Repository, RevisionError, checked_out, open_repository
+from nodestead.preview.stack_file import StackFileError, stack_names
+from nodestead.reports.build import failed_stack, stack_report
+from nodestead.reports.model import Report, StackReport
+from nodestead.reports.topology import topology
+
+__all__ = ["Asked", "diff"]
+
+_WORKING_TREE: Final = "the working tree"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be compared.
+
+    Attributes:
+        base: The revision before.
+        head: The revision afterwards; None for the working tree.
+        directory: The project's folder, or one below it.
+        program: The folder of a Pulumi program, from the project's; None for the project's own stacks.
+        stacks: Names of the stacks; all where none is named.
+        base_python: The interpreter that renders the base; None for that of this process.
+        seconds: How long a process that renders may take.
+    """
+
+    base: str
+    head: str | None = None
+    directory: Path = Path()
+    program: Path | None = None
+    stacks: Sequence[str] = ()
+    base_python: Path | None = None
+    seconds: float = SECONDS
+
+
+def diff(asked: Asked, accept: Callable[[Path], Acceptances]) -> Report:
+    """Compares two states of a project, each rendered by its own code.
+
+    Args:
+        asked: What is to be compared.
+        accept: Gives the accepted risks for the project's folder as it is in the head.
+
+    Raises:
+        RevisionError: a revision, a repository or a stack that is not there.
+        ChildError: an interpreter that is not there.
+        StackFileError: where neither state has a project that can be read.
+        AcceptedError: where the file of accepted risks is refused.
+    """
+    python = usable_python(asked.base_python)
+    repository = open_repository(asked.directory)
+    if asked.head is None and repository.root is None:
+        raise RevisionError(f"{asked.directory}: a bare repository has no working tree; name the head too")
+    place = _place(repository, asked)
+    base = repository.commit(asked.base)
+    head = repository.commit(asked.head) if asked.head is not None else None
+    with checked_out(repository, [one for one in (base, head) if one is not None]) as folders:
+        roots = folders[base], repository.root if head is None else folders[head]
+        labels = asked.base, _WORKING_TREE if asked.head is None else asked.head
+        states = [
+            _State(label, root, root / place, program=asked.program is not None)
+            for label, root in zip(labels, roots, strict=True)
+            if root is not None
+        ]
+        wanted = _wanted(states, asked.stacks)
+        accepted = _accepted(states[1], accept)
+        pythons = python, usable_python(None)
+        trees = [state.tree(interpreter, wanted) for state, interpreter in zip(states, pythons, strict=True)]
+        done = rendered_all(trees, program=asked.program is not None, seconds=asked.seconds)
+        notes = [*_notes(states, asked)]
+        if head is None and repository.dirty:
+            notes.append("the head is the working tree, with uncommitted changes")
+    reports = [_stack(name, states, done, accepted) for name in wanted]
+    named = f"{asked.head} ({head[:10]})" if head is not None else _WORKING_TREE
+    return Report(base=f"{asked.base} ({base[:10]})"[:300], head=named[:300], notes=notes, stacks=reports)
+
+
+def _place(repository: Repository, asked: Asked) -> Path:
+    """Where the project lies in a tree of the repository."""
+    if asked.program is None:
+        return Path(repository.prefix)
+    if repository.root is None:
+        if asked.program.is_absolute():
+            raise RevisionError(f"--program: {asked.program}: name it from the root of the bare repository")
+        return asked.program
+    found = Path(os.path.relpath((asked.directory / asked.program).resolve(), repository.root.resolve()))
+    if ".." in found.parts:
+        raise RevisionError(f"--program: {asked.program} lies outside the repository {repository.root}")
+    return found
+
+
+class _State:
+    """A project at one time: its folder and the stacks that it says it has."""
+
+    def __init__(self, label: str, root: Path, folder: Path, *, program: bool) -> None:
+        self.label, self.root, self.folder = label, root, folder
+        self.stacks: list[str] = []
+        self.problem = ""
+        self.is_there = folder.is_dir()
+        if not self.is_there:
+            return
+        try:
+            if not program:
+                self.stacks = stack_names(folder)
+            elif (folder / "Pulumi.yaml").is_file():
+                self.stacks = read_program(folder).stack_names()
+        except StackFileError as error:
+            self.problem = str(error).replace(f"{root}/", "")
+
+    def tree(self, python: str, wanted: Sequence[str]) -> Tree:
+        return Tree(self.label, self.root, self.folder, python, [name for name in wanted if name in self.stacks])
+
+
+def _wanted(states: Sequence[_State], given: Sequence[str]) -> list[str]:
+    """The stacks to report of."""
+    known = sorted({name for state in states for name in state.stacks})
+    broken = [state for state in states if state.problem]
+    names = [name.rsplit("/", 1)[-1] for name in dict.fromkeys(given)]
+    unknown = [name for name in names if name not in known]
+    if broken and (not known or unknown):
+        raise StackFileError("; ".join(f"{state.label}: {state.problem}" for state in broken))
+    where = " and ".join(state.label for state in states)
+    if not known:
+        raise RevisionError(f"neither of {where} has a stack there; give the project's folder with --dir, or --program")
+    if unknown:
+        raise RevisionError(f"no stack {', '.join(unknown)} in {where}; the stacks there are {', '.join(known)}")
+    return list(dict.fromkeys(names)) or known
+
+
+def _accepted(head: _State, accept: Callable[[Path], Acceptances]) -> Acceptances:
+    try:
+        return accept(head.folder if head.is_there else head.root)
+    except StackFileError:
+        # Each of its stacks says so.
+        return NOTHING_ACCEPTED
+    except ValueError as error:
+        # The folder of a revision is gone when the message is read.
+        raise type(error)(str(error).replace(f"{head.root}/", "")) from None
+
+
+def _notes(states: Sequence[_State], asked: Asked) -> Iterator[str]:
+    base, head = states
+    for one, other, what in ((base, head, "new"), (head, base, "removed")):
+        if not one.stacks and not one.problem and other.stacks:
+            yield f"{one.label} has no stacks there, so all of {other.label} is {what}"
+    if asked.base_python is None and base.is_there and head.is_there:
+        differing = [name for name in _REQUIREMENTS if _requirements(base, name) != _requirements(head, name)]
+        if differing:
+            verb = "differ" if len(differing) > 1 else "differs"
+            yield (
+                f"{', '.join(differing)} {verb} between {base.label} and {head.label}, and both were rendered with the packages"
+                f" that are installed here; --base-python names an interpreter with those of {base.label}"
+            )
+
+
+_REQUIREMENTS: Final = (
+    "requirements.txt",
+    "pyproject.toml",
+    "components/pyproject.toml",
+    "poetry.lock",
+    "uv.lock",
+    "Pipfile.lock",
+)
+
+
+def _requirements(state: _State, name: str) -> Any:
+    """What a file says of packages; None where it is not there."""
+    path = next((one for one in (state.folder / name, state.root / name) if one.is_file()), None)
+    if path is None:
+        return None
+    content = path.read_bytes()
+    if path.name != "pyproject.toml":
+        return content
+    try:
+        told = tomllib.loads(content.decode("utf-8"))
+        return told.get("project", {}).get("dependencies"), told.get("tool", {}).get("poetry", {}).get("dependencies")
+    except (ValueError, AttributeError):
+        return content
+
+
+def _stack(name: str, states: Sequence[_State], done: Sequence[Rendered], accepted: Acceptances) -> StackReport:
+    """The report of one stack; why there is none where one of its states cannot be rendered."""
+    failures: list[str] = []
+    for state, one in zip(states, done, strict=True):
+        if name in one.failures or state.problem:
+            reason = one.failures.get(name) or state.problem
+            failures.append(f"stack {name} of {state.label} cannot be rendered: {reason}")
+    if failures:
+        return failed_stack(name, failures)
+    base, head = (one.snapshots.get(name) or Snapshot(name) for one in done)
+    notes = [
+        f"{one.label} has no stack {name}: all of it is {what}"
+        for one, other, what in ((states[0], states[1], "new"), (states[1], states[0], "removed"))
+        if name not in one.stacks and one.stacks and name in other.stacks
+    ]
+    try:
+        comparison = compare(base, head)
+        picture = topology(head, comparison.changes)
+        return stack_report(name, comparison, findings(comparison, accepted), notes=notes, topology=picture)
+    except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
+        # An object of a shape that no API server takes; the other stacks are reported all the same.
+        told = f"stack {name} cannot be compared: an object in it is none that an API server takes ({type(error).__name__})"
+        return failed_stack(name, [told])

@@ -1,0 +1,122 @@
+"""Previews of the engine, and reports that others made, as one report."""
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from nodestead.changes.accepted import Acceptances
+from nodestead.changes.compare import compare
+from nodestead.changes.rules import findings
+from nodestead.preview.engine_preview import PreviewError, project_of, read_preview
+from nodestead.preview.engine_text import LARGEST, decoded
+from nodestead.reports.build import failed_stack, stack_report
+from nodestead.reports.model import Report, ReportError, StackReport, read_report
+from nodestead.reports.topology import topology
+
+__all__ = ["STDIN", "review", "source_text"]
+
+STDIN: Final = "-"
+"""The name of the file that is standard input."""
+
+_STATE, _PREVIEW = "state", "preview"
+
+
+def source_text(name: str) -> str:
+    """The text of a file, or of standard input.
+
+    Raises:
+        PreviewError: where it cannot be read, or is no text.
+    """
+    try:
+        if name == STDIN:
+            return decoded(sys.stdin.buffer.read(LARGEST + 1))
+        with Path(name).open("rb") as file:
+            return decoded(file.read(LARGEST + 1))
+    except OSError as error:
+        raise PreviewError(f"it cannot be read: {error.strerror or error}") from None
+
+
+def review(names: Sequence[str], accepted: Acceptances) -> Report:
+    """The report of all files; one that is none of a preview is a stack that could not be compared.
+
+    Args:
+        names: Files, each with a preview of the engine as JSON, or with a report as JSON; `-` for standard input.
+        accepted: The risks that the repository accepts. In a report that is read, it stays as it was.
+    """
+    stacks: list[tuple[str, StackReport]] = []
+    compared: list[tuple[str, str]] = []
+    notes: list[str] = []
+    for name in names:
+        try:
+            text = source_text(name)
+            if _is_report(text):
+                report = read_report(text.strip())
+                compared.append((report.base, report.head))
+                notes += report.notes
+                stacks += [("", stack) for stack in report.stacks]
+                continue
+            stacks.append((project_of(text), _reviewed(text, accepted, _file(name))))
+        except (PreviewError, ReportError) as error:
+            stacks.append(("", failed_stack(_file(name), [str(error)])))
+        compared.append((_STATE, _PREVIEW))
+    bases, heads = (list(dict.fromkeys(one)) for one in zip(*compared, strict=True)) if compared else ([_STATE], [_PREVIEW])
+    return Report(
+        base=", ".join(bases)[:_LONGEST],
+        head=", ".join(heads)[:_LONGEST],
+        notes=list(dict.fromkeys(notes))[:_MOST_NOTES],
+        stacks=_distinct(stacks),
+    )
+
+
+_LONGEST, _MOST_NOTES = 300, 50
+
+
+def _file(name: str) -> str:
+    return "standard input" if name == STDIN else name
+
+
+def _is_report(text: str) -> bool:
+    """Whether it says that it is a report; a preview has no such key, and what goes by it is checked as a whole."""
+    return re.search(r'"format"\s*:\s*"nodestead-report"', text[:2_000]) is not None
+
+
+def _reviewed(text: str, accepted: Acceptances, name: str) -> StackReport:
+    preview = read_preview(text)
+    if not preview.head.stack:
+        # It failed before the engine named the stack.
+        return failed_stack(name, preview.failures)
+    try:
+        comparison = compare(preview.base, preview.head, preview.steps)
+        found = findings(comparison, accepted)
+        picture = topology(preview.head, comparison.changes)
+        return stack_report(
+            preview.head.stack, comparison, found, notes=preview.notes, failures=preview.failures, topology=picture
+        )
+    except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
+        # An object of a shape that no API server takes; the other stacks are reported all the same.
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = f"{Path(where.tb_frame.f_code.co_filename).name}, line {where.tb_lineno}" if where is not None else ""
+        told = f"an object in it cannot be read ({type(error).__name__} in {place}); is it what the engine wrote?"
+        return failed_stack(preview.head.stack, [*preview.failures, told])
+
+
+def _distinct(stacks: Iterable[tuple[str, StackReport]]) -> list[StackReport]:
+    """Stacks with names of their own: with that of the project where two have the same, then by number."""
+    given = list(stacks)
+    projects: dict[str, set[str]] = {}
+    for project, stack in given:
+        projects.setdefault(stack.name, set()).add(project)
+    taken: set[str] = set()
+    found: list[StackReport] = []
+    for project, stack in given:
+        name = f"{project}/{stack.name}" if project and len(projects[stack.name]) > 1 else stack.name
+        number = 1
+        while (called := name if number == 1 else f"{name} ({number})") in taken:
+            number += 1
+        taken.add(called)
+        found.append(stack if called == stack.name else stack.model_copy(update={"name": called[:_LONGEST]}))
+    return found

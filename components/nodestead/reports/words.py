@@ -1,0 +1,145 @@
+"""The sentences of a report, which every writer shows in its own way."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from nodestead.changes.rule import Severity
+from nodestead.changes.workloads import WORKLOADS
+from nodestead.reports.model import Capacity, Counts, Entry, Report, RestartPlan, Risk, StackReport
+
+__all__ = [
+    "MARKS",
+    "batch_lines",
+    "capacity_rows",
+    "counts_text",
+    "headlines",
+    "is_unchanged",
+    "of_severity",
+    "plural",
+    "restart_text",
+    "size_text",
+    "verdict",
+]
+
+MARKS: Final[dict[Severity, str]] = {"danger": "🔴", "caution": "🟡", "info": "🔵"}
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """`1 pod`, `12 pods`."""
+    return f"{count:,} {noun if count == 1 else many or f'{noun}s'}"
+
+
+def of_severity(report: Report, severity: Severity) -> list[tuple[StackReport, Risk]]:
+    """The risks of one severity in all stacks that nobody accepted."""
+    risks = ((stack, risk) for stack in report.stacks for risk in stack.risks)
+    return [(stack, risk) for stack, risk in risks if risk.severity == severity and risk.accepted is None]
+
+
+def is_unchanged(stack: StackReport) -> bool:
+    """Whether there is nothing to say of a stack."""
+    if stack.failures or stack.risks or stack.groups or stack.restarts:
+        return False
+    counts = stack.counts
+    return counts is None or not (counts.added or counts.changed or counts.replaced or counts.removed)
+
+
+def verdict(report: Report) -> str:
+    """The whole in a line: `2 dangers, 1 caution: 9 pods restart in 3 batches`."""
+    parts: list[str] = []
+    failed = [stack for stack in report.stacks if stack.failures]
+    severities: tuple[Severity, ...] = ("danger", "caution")
+    for severity in severities:
+        count = len(of_severity(report, severity))
+        if count:
+            parts.append(plural(count, severity))
+    if failed:
+        parts.append(f"{plural(len(failed), 'stack')} not compared")
+    if not parts and all(map(is_unchanged, report.stacks)):
+        return "No change"
+    said = ", ".join(parts) or "No danger"
+    pods = sum(plan.pods for stack in report.stacks for plan in stack.restarts)
+    if pods:
+        one_set = [plan for stack in report.stacks for plan in stack.restarts]
+        batches = f" in {plural(one_set[0].batch_count, 'batch', 'batches')}" if len(one_set) == 1 else ""
+        said += f": {plural(pods, 'pod')} restart{'s' * (pods == 1)}{batches}"
+    return said
+
+
+def counts_text(counts: Counts) -> str:
+    """`9 objects changed, 1 added, 40 unchanged`."""
+    told = [
+        (counts.replaced, "replaced"),
+        (counts.removed, "removed"),
+        (counts.changed, "changed"),
+        (counts.added, "added"),
+    ]
+    parts = [f"{count:,} {word}" for count, word in told if count]
+    if counts.unchanged is not None:
+        parts.append(f"{counts.unchanged:,} unchanged")
+    return f"Objects: {', '.join(parts) or 'none changed'}"
+
+
+def restart_text(plan: RestartPlan) -> tuple[str, str]:
+    """The set, and what its pods do: `9 of 9 pods restart in 3 batches`."""
+    of = f" of {plan.running:,}" if plan.running is not None else ""
+    pods = f"{plan.pods:,}{of} {'pod' if plan.pods == 1 and plan.running in (None, 1) else 'pods'}"
+    text = f"{pods} restart{'s' * (plan.pods == 1)}"
+    if plan.batch_count:
+        text += f" in {plural(plan.batch_count, 'batch', 'batches')}"
+    if plan.replaced:
+        text += "; workloads are deleted and made anew, so their pods stop first"
+    if plan.all_at_once:
+        text += "; at some time none of the set runs"
+    return plan.set, text
+
+
+def batch_lines(plan: RestartPlan, most: int) -> Iterator[str]:
+    """The batches in their order, at most so many."""
+    shown = plan.batches[:most]
+    for number, names in enumerate(shown, start=1):
+        yield f"{number}. {names}"
+    left = plan.batch_count - len(shown)
+    if left:
+        yield f"... and {plural(left, 'more batch', 'more batches')}"
+
+
+def headlines(stack: StackReport) -> list[tuple[str, Entry]]:
+    """What a reader in a hurry has to see of the changes, with the set of each: nodes, then data, then the rest; no followers."""
+    told = [(group.set, entry) for group in stack.groups for entry in group.entries if not entry.follows]
+    return sorted(told, key=lambda one: _FIRST.index(one[1].kind) if one[1].kind in _FIRST else len(_FIRST))
+
+
+_FIRST: Sequence[str] = (*WORKLOADS, "PersistentVolumeClaim")
+
+
+def capacity_rows(before: Capacity, after: Capacity) -> list[tuple[str, str, str, bool]]:
+    """Name, value before, value afterwards and whether they differ; rows of which both are nothing are left out."""
+    rows = [
+        ("nodes", f"{before.nodes:,}", f"{after.nodes:,}", before.nodes != after.nodes),
+        ("pods", f"{before.pods:,}", f"{after.pods:,}", before.pods != after.pods),
+        ("CPU requested", _cores(before.cpu), _cores(after.cpu), before.cpu != after.cpu),
+        ("memory requested", size_text(before.memory), size_text(after.memory), before.memory != after.memory),
+        ("storage claimed", size_text(before.storage), size_text(after.storage), before.storage != after.storage),
+        (
+            "load balancers",
+            f"{before.load_balancers:,}",
+            f"{after.load_balancers:,}",
+            before.load_balancers != after.load_balancers,
+        ),
+    ]
+    return [row for row in rows if row[1] not in ("0", "0 B") or row[2] not in ("0", "0 B")]
+
+
+def _cores(cores: float) -> str:
+    return f"{cores:,.3f}".rstrip("0").rstrip(".")
+
+
+_UNITS: Sequence[str] = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def size_text(size: int) -> str:
+    """Bytes as people read them: `20 GiB`, `1.5 TiB`."""
+    value, unit = float(min(size, 2**80)), 0
+    while value >= 1024 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:,.2f}".rstrip("0").rstrip(".") + f" {_UNITS[unit]}"

@@ -1,0 +1,72 @@
+"""`nodestead graph`: what it prints, where it writes, and how it refuses."""
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from nodestead.preview.cli import main
+
+PROJECT = Path(__file__).parent.parent.parent
+
+
+def graph(*args: str) -> int:
+    return main(["graph", "--dir", str(PROJECT), *args])
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_every_stack_of_the_repository_has_a_graph(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert graph("--stack", stack) == 0
+    made = capsys.readouterr()
+    assert made.out.startswith("flowchart LR\n")
+    assert len(made.out) < 6_000
+    assert made.err == ""
+
+
+def test_the_stack_is_dev_where_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert graph() == 0
+    assert "codex-bootstrap-1" in capsys.readouterr().out
+
+
+def test_a_picture_is_made_where_one_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert graph("--format", "svg") == 0
+    assert ET.fromstring(capsys.readouterr().out).tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "start"),
+    [("a.svg", [], "<svg"), ("a.mmd", [], "flowchart"), ("a.svg", ["--format", "mermaid"], "flowchart")],
+)
+def test_a_file_is_written_in_the_format_that_its_name_or_the_option_says(
+    name: str, args: list[str], start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert graph("--out", str(tmp_path / name), *args) == 0
+    assert (tmp_path / name).read_text().startswith(start)
+    assert capsys.readouterr().out == ""
+
+
+def test_an_unknown_stack_is_refused_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert graph("--stack", "nope") == 2
+    made = capsys.readouterr()
+    assert made.out == ""
+    assert "no such stack" in made.err
+    assert made.err.count("\n") == 1
+
+
+def test_a_refused_config_is_told_and_nothing_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  nodestead:storageNodeGroups: {codex: {replicas: -1}}\n")
+    assert main(["graph", "--dir", str(tmp_path), "--out", str(tmp_path / "a.svg")]) == 2
+    assert "replicas" in capsys.readouterr().err
+    assert not (tmp_path / "a.svg").exists()
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert graph("--out", str(tmp_path / "none" / "a.svg")) == 2
+    assert "none" in capsys.readouterr().err
+
+
+def test_an_unknown_format_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        graph("--format", "png")
+    assert caught.value.code == 2
+    assert "invalid choice" in capsys.readouterr().err

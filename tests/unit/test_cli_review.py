@@ -1,0 +1,321 @@
+"""`nodestead review`: which risks it sees in the engine's previews, its exit codes, and files of every kind in one report."""
+
+import copy
+import io
+import json
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from preview_cases import CASES, content, obj, recorded, step
+
+from nodestead.changes.accepted import NOTHING_ACCEPTED
+from nodestead.changes.rules import RULES
+from nodestead.preview.cli import main
+from nodestead.preview.review import review
+from nodestead.reports.model import Report, StackReport, read_report
+
+ROLLOUT = {"pods-restart", "update-order"}
+RISKS = {
+    "no-change": set(),
+    "no-change-brief": set(),
+    "rendered-no-change": set(),
+    "user-nothing": set(),
+    "config-refused": set(),
+    "user-crash": set(),
+    "user-adopts": set(),
+    "user-drift": set(),
+    "user-unsecret": set(),
+    "user-unknown": set(),
+    "user-veiled": set(),
+    "user-secret": set(),
+    "user-shown": set(),
+    "user-steps": set(),
+    "image": {"version-upgraded", *ROLLOUT},
+    "image-brief": {"version-upgraded", *ROLLOUT},
+    "image-stream": {"version-upgraded", *ROLLOUT},
+    "claim-shrunk": {"volume-shrunk"},
+    "claim-class": {"claim-class-changed"},
+    "workload-replaced": {"workload-replaced", *ROLLOUT},
+    "workload-replaced-brief": {"workload-replaced", *ROLLOUT},
+    "group-renamed": {"set-renamed"},
+    "replicas-lowered": {"data-left-behind"},
+    "key-generation": {"key-source-changed", *ROLLOUT},
+    "key-source": {"key-source-changed", "seed-lost", "protected-deleted", *ROLLOUT},
+    "set-removed": {"set-removed", "seed-lost", "protected-deleted", "disruption-budget-removed"},
+    "chain-id": {"network-changed"},
+    "layout": {"network-changed"},
+    "user-deleted": {"volume-deleted"},
+    "user-alias": {"workload-replaced", "pods-restart"},
+    "user-immutable": {"workload-replaced", "pods-restart"},
+    "user-password": ROLLOUT,
+    "user-referenced": ROLLOUT,
+    "user-unveiled": {"secret-unveiled", "secret-in-clear", *ROLLOUT},
+}
+"""The rules that find something in each recorded preview."""
+
+FAILED = {
+    "claim-shrunk",
+    "claim-class",
+    "key-source",
+    "set-removed",
+    "chain-id",
+    "layout",
+    "config-refused",
+    "user-crash",
+    "user-referenced",
+}
+DANGERS = {"workload-replaced", "workload-replaced-brief", "group-renamed", "key-generation", "user-deleted", "user-alias"}
+DANGERS |= {"user-immutable", "user-unveiled"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def put(folder: Path, case: str, name: str | None = None) -> str:
+    path = folder / (name or f"{case}.json")
+    path.write_text(recorded(case))
+    return path.name
+
+
+def reviewed(*names: str) -> Report:
+    return review(names, NOTHING_ACCEPTED)
+
+
+def one(folder: Path, case: str) -> StackReport:
+    (stack,) = reviewed(put(folder, case)).stacks
+    return stack
+
+
+def test_every_recorded_preview_has_its_risks_here() -> None:
+    assert sorted(RISKS) == CASES
+    assert set().union(*RISKS.values()) <= {rule.id for rule in RULES}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_rules_find_in_a_recorded_preview_what_was_done(folder: Path, case: str) -> None:
+    assert {risk.rule for risk in one(folder, case).risks} == RISKS[case]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_exit_code_is_two_for_a_failed_preview_and_one_for_a_danger(
+    folder: Path, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["review", put(folder, case)]) == (2 if case in FAILED else 1 if case in DANGERS else 0)
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_fail_on_and_accepted_decide_what_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = put(folder, "group-renamed")
+    assert main(["review", name, "--fail-on", "never"]) == 0
+    assert main(["review", put(folder, "image"), "--fail-on", "info"]) == 1
+    (folder / "accepted.yaml").write_text(
+        "accepted:\n- {rule: set-renamed, stack: prod, subject: archive, reason: It is empty.}\n"
+    )
+    assert main(["review", name, "--accepted", "accepted.yaml"]) == 0
+    (folder / "accepted.yaml").write_text("accepted:\n- {rule: set-renamed, stack: dev, reason: It is empty.}\n")
+    assert main(["review", name, "--accepted", "accepted.yaml"]) == 1
+    capsys.readouterr()
+
+
+def test_the_pods_that_restart_are_told_in_their_batches(folder: Path) -> None:
+    (plan,) = one(folder, "image").restarts
+    assert (plan.set, plan.pods, plan.running, plan.batch_count, plan.all_at_once) == ("codex", 5, 5, 3, False)
+    assert plan.batches == ["codex-1, codex-2", "codex-3, codex-4", "codex-5"]
+    (brief,) = one(folder, "image-brief").restarts
+    assert (brief.pods, brief.running, brief.batch_count) == (5, None, 3)
+
+
+def test_objects_are_counted_where_all_are_shown(folder: Path) -> None:
+    whole, brief = one(folder, "image").counts, one(folder, "image-brief").counts
+    assert whole is not None
+    assert brief is not None
+    assert (whole.changed, whole.unchanged) == (5, 56)
+    assert (brief.changed, brief.unchanged) == (5, None)
+
+
+def test_no_secret_reaches_a_report(folder: Path) -> None:
+    for case in CASES:
+        text = reviewed(put(folder, case)).model_dump_json()
+        assert "-Password" not in text
+        assert "in-the-clear" not in text
+
+
+# ---- several files
+
+
+def test_several_previews_are_one_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [put(folder, case) for case in ("image", "user-deleted", "rendered-no-change")]
+    assert main(["review", *names, "--format", "json"]) == 1
+    report = read_report(capsys.readouterr().out)
+    assert ([stack.name for stack in report.stacks], report.base, report.head) == (["prod", "shop", "dev"], "state", "preview")
+
+
+def test_a_stack_that_is_given_twice_stays_two(folder: Path) -> None:
+    other = folder / "other.json"
+    other.write_text(recorded("image").replace("::nodestead::", "::market::"))
+    names = [put(folder, "image"), put(folder, "no-change"), "other.json"]
+    assert [stack.name for stack in reviewed(*names).stacks] == ["nodestead/prod", "nodestead/prod (2)", "market/prod"]
+    assert [stack.name for stack in reviewed(*names[:2]).stacks] == ["prod", "prod (2)"]
+
+
+def test_a_report_is_read_like_a_preview_and_stays_as_it_was(folder: Path) -> None:
+    first = reviewed(put(folder, "group-renamed"), put(folder, "user-deleted"))
+    (folder / "report.json").write_text(first.model_dump_json(by_alias=True, indent=1))
+    again = reviewed("report.json")
+    assert again == first
+    both = reviewed("report.json", put(folder, "rendered-no-change"))
+    assert both.stacks[:2] == first.stacks
+    assert [stack.name for stack in both.stacks] == ["prod", "shop", "dev"]
+
+
+def test_reports_of_other_revisions_name_all_of_them(folder: Path) -> None:
+    report = reviewed(put(folder, "no-change")).model_copy(update={"base": "main", "head": "topic", "notes": ["a note"]})
+    (folder / "report.json").write_text(report.model_dump_json(by_alias=True))
+    both = reviewed("report.json", put(folder, "image"))
+    assert (both.base, both.head, both.notes) == ("main, state", "topic, preview", ["a note"])
+
+
+def test_standard_input_is_a_file_and_only_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(recorded("image").encode("utf-16"))))
+    assert main(["review", "-"]) == 0
+    assert "5 pods restart in 3 batches" in capsys.readouterr().out
+    assert main(["review", "-", "-"]) == 2
+    assert capsys.readouterr().err == "nodestead: - is given twice, and standard input can be read once\n"
+
+
+# ---- files that are none
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (None, "it cannot be read: No such file or directory"),
+        (b"", "it is empty"),
+        (b"\x00\x01\x02\xff", "it is no text"),
+        (b"no JSON", "it is no JSON of a preview"),
+        (b'{"steps": [', "its JSON ends in the middle"),
+        (b'{"format": "nodestead-report", "version": 99}', "it is no report of this version of nodestead"),
+        (b'{"format": "nodestead-report", "version": 1', "it is no report of this version of nodestead"),
+        (b'{"version": 3, "deployment": {}}', "it is the exported state of a stack"),
+    ],
+)
+def test_a_file_that_is_none_is_a_stack_that_is_not_compared_and_the_rest_is(
+    folder: Path, capsys: pytest.CaptureFixture[str], data: bytes | None, expected: str
+) -> None:
+    if data is not None:
+        (folder / "broken.json").write_bytes(data)
+    assert main(["review", "broken.json", put(folder, "image"), "--format", "json"]) == 2
+    report = read_report(capsys.readouterr().out)
+    broken, good = report.stacks
+    assert broken.name == "broken.json"
+    assert [line[: len(expected)] for line in broken.failures] == [expected]
+    assert {risk.rule for risk in good.risks} == RISKS["image"]
+
+
+def test_a_preview_that_failed_before_it_named_its_stack_goes_by_its_file(folder: Path) -> None:
+    (folder / "x.json").write_text(content(diagnostics=[{"severity": "error", "message": "error: no such plugin"}]))
+    (stack,) = reviewed("x.json").stacks
+    assert (stack.name, stack.failures) == ("x.json", ["no such plugin"])
+
+
+def test_a_preview_that_speaks_of_reports_is_none(folder: Path) -> None:
+    preview = {"config": {"a:b": "nodestead-report"}, **json.loads(recorded("image"))}
+    (folder / "x.json").write_text(json.dumps(preview))
+    assert [stack.name for stack in reviewed("x.json").stacks] == ["prod"]
+
+
+def test_a_folder_is_no_file(folder: Path) -> None:
+    (stack,) = reviewed(str(folder)).stacks
+    assert stack.failures == ["it cannot be read: Is a directory"]
+
+
+def test_a_refused_file_of_accepted_risks_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "accepted.yaml").write_text("accepted:\n- {rule: nonsense, reason: x}\n")
+    assert main(["review", put(folder, "image"), "--accepted", "accepted.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("nodestead: accepted.yaml: ")
+    assert said.count("\n") == 1
+
+
+def workload(**spec: Any) -> dict[str, Any]:
+    return {**obj("StatefulSet", "w"), "apiVersion": "apps/v1", "spec": spec}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"template": {"spec": {"containers": "none"}}},
+        {"template": {"spec": {"containers": [7]}}},
+        {"template": {"spec": "[secret]"}},
+        {"template": "[secret]"},
+        {"template": {"spec": {"containers": [{"name": "n", "env": "[secret]"}], "volumes": "[secret]"}}},
+        {"template": {"spec": {"containers": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}},
+        {"replicas": "[secret]"},
+        {"replicas": {"a": 1}},
+        {"selector": 1, "template": 2},
+    ],
+)
+def test_a_workload_of_any_shape_ends_in_a_report(folder: Path, spec: dict[str, Any]) -> None:
+    good = workload(replicas=2, template={"spec": {"containers": [{"name": "n", "image": "i"}]}})
+    type_ = "kubernetes:apps/v1:StatefulSet"
+    for old, new in ((good, workload(**spec)), (workload(**spec), good)):
+        (folder / "x.json").write_text(content(step("replace", "w", old, new, type_=type_)))
+        (stack,) = reviewed("x.json").stacks
+        assert stack.name == "s"
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of everything below a value; of equal items of lists those of the first."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    for key, item in parts:
+        yield (*at, key)
+        yield from places(item, (*at, key))
+
+
+@pytest.mark.parametrize("marker", ["[secret]", "04da6b54-80e4-46f7-96ec-b56ff0331ba9"])
+@pytest.mark.parametrize("kind", ["StatefulSet", "Service", "NetworkPolicy", "PersistentVolumeClaimPatch", "PodDisruptionBudget"])
+def test_whatever_part_of_an_object_is_hidden_or_not_known_it_is_compared(folder: Path, kind: str, marker: str) -> None:
+    found = next(one for one in json.loads(recorded("image"))["steps"] if f":{kind}::codex" in one["urn"])
+    for path in places(found["newState"]["inputs"]):
+        changed = copy.deepcopy(found) | {"op": "update"}
+        part = changed["newState"]["inputs"]
+        for key in path[:-1]:
+            part = part[key]
+        part[path[-1]] = marker
+        (folder / "x.json").write_text(content(changed))
+        assert reviewed("x.json").stacks[0].failures == [], path
+
+
+JUNK: list[Any] = [None, 0, -1, 1.5, True, "", "x", [], {}, [1], {"a": 1}, ["[secret]"], "[secret]", "\ud800"]
+
+
+def mangled(value: Any, rng: random.Random, share: float) -> Any:
+    """A value some parts of which are of another shape."""
+    if rng.random() < share:
+        return rng.choice(JUNK)
+    if isinstance(value, dict):
+        return {key: mangled(item, rng, share) for key, item in value.items()}
+    return [mangled(item, rng, share) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_mangled_preview_ends_in_a_report_and_never_in_a_traceback(folder: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    preview = json.loads(
+        recorded(rng.choice(["workload-replaced", "key-source", "user-unveiled", "user-deleted", "group-renamed"]))
+    )
+    rng.shuffle(preview["steps"])
+    preview["steps"] = [mangled(one, rng, rng.choice([0.001, 0.01, 0.1])) for one in preview["steps"][:25]]
+    (folder / "x.json").write_text(json.dumps(preview))
+    (stack,) = reviewed("x.json").stacks
+    assert stack.name

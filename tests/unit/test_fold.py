@@ -1,0 +1,379 @@
+"""Names and equal changes of many nodes in a few words."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nodestead.changes.compare import Change, EngineStep, compare
+from nodestead.changes.fold import FoldedEntry, fold, folded_names
+from nodestead.changes.labels import counted, label, short_image
+from nodestead.changes.snapshot import Item, Snapshot
+from nodestead.changes.text_changes import text_changes
+
+
+@pytest.mark.parametrize(
+    ("names", "folded"),
+    [
+        ([], ""),
+        (["codex"], "codex"),
+        (["codex-1"], "codex-1"),
+        (["codex-1", "codex-2"], "codex-1, codex-2"),
+        (["codex-1", "codex-2", "codex-3"], "codex-1 … codex-3"),
+        (["codex-3", "codex-1", "codex-2"], "codex-1 … codex-3"),
+        (["codex-1", "codex-4"], "codex-1, codex-4"),
+        (["codex-1", "codex-2", "codex-3", "codex-7"], "codex-1 … codex-3, codex-7"),
+        (["codex-9", "codex-10", "codex-11"], "codex-9 … codex-11"),
+        (["codex-1", "codex-1"], "codex-1"),
+        (["codex-bootstrap-1", "codex-1", "codex-2", "codex-3"], "codex-bootstrap-1, codex-1 … codex-3"),
+        (["data-codex-1-0", "data-codex-2-0", "data-codex-3-0"], "data-codex-1-0 … data-codex-3-0"),
+        (["a-1-1", "a-1-2", "a-1-3", "a-2-1"], "a-1-1 … a-1-3, a-2-1"),
+        (["codex-1-service", "codex-2-service", "codex-3-service"], "codex-1-service … codex-3-service"),
+        (["a-01", "a-02", "a-03"], "a-01, a-02, a-03"),
+        (["nodestead-key-1234", "nodestead-key-ab12"], "nodestead-key-1234, nodestead-key-ab12"),
+        (["codex1", "codex2", "codex3"], "codex1, codex2, codex3"),
+    ],
+)
+def test_names_fold_by_stem_and_range(names: list[str], folded: str) -> None:
+    assert folded_names(names) == folded
+
+
+def test_many_separate_names_say_how_many_are_left() -> None:
+    text = folded_names([f"codex-{ordinal}" for ordinal in range(1, 1000, 2)])
+    assert text.startswith("codex-1, codex-3, codex-5")
+    named = text.count(",") + 1
+    assert text.endswith(f" and {500 - named} more")
+
+
+def test_a_range_counts_as_all_of_its_names() -> None:
+    names = [f"codex-{ordinal}" for ordinal in range(1, 251)] + [f"a{'b' * 60}-{i}-x{i}" for i in range(20)]
+    text = folded_names(names)
+    assert text.startswith("codex-1 … codex-250, ")
+    assert text.endswith(f" and {270 - 250 - text.count('abbb')} more")
+
+
+@given(st.lists(st.text(max_size=300) | st.from_regex(r"[a-c]{1,3}-[0-9]{1,12}(-[0-9]{1,3})?", fullmatch=True), max_size=60))
+def test_folded_names_are_always_short(names: list[str]) -> None:
+    assert len(folded_names(names)) < 200
+
+
+# ---- entries
+
+
+def node(name: str, image: str = "codex:1", *, replicas: int | None = None, **spec: Any) -> Item:
+    labels = {"app.kubernetes.io/instance": "codex", "nodestead.io/set": "storage-node-group", "nodestead.io/node": name}
+    pod = {"containers": [{"name": "node", "image": image, **spec}]}
+    content = {"template": {"spec": pod}, **({} if replicas is None else {"replicas": replicas})}
+    return Item({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name, "labels": labels}, "spec": content})
+
+
+def owned(kind: str, name: str, of: str, content: dict[str, Any], version: str = "v1", *, retained: bool = False) -> Item:
+    labels = {"app.kubernetes.io/instance": "codex", "nodestead.io/set": "storage-node-group"}
+    if of:
+        labels["nodestead.io/node"] = of
+    manifest = {"apiVersion": version, "kind": kind, "metadata": {"name": name, "labels": labels}, **content}
+    return Item(manifest, retained=retained)
+
+
+def changes(old: list[Item], new: list[Item], steps: dict[Any, EngineStep] | None = None) -> list[Change]:
+    base, head = Snapshot("prod"), Snapshot("prod")
+    for item in old:
+        base.add(item)
+    for item in new:
+        head.add(item)
+    return compare(base, head, steps).changes
+
+
+def entries(old: list[Item], new: list[Item]) -> list[FoldedEntry]:
+    return [entry for found in fold(changes(old, new)).values() for entry in found]
+
+
+def test_equal_changes_of_nine_nodes_are_one_entry() -> None:
+    names = [f"codex-{ordinal}" for ordinal in range(1, 10)]
+    (entry,) = entries([node(name, "a/codex:0.2.4") for name in names], [node(name, "a/codex:0.2.5") for name in names])
+    assert entry.summary == "9 nodes: image 0.2.4 -> 0.2.5"
+    assert (entry.objects, entry.names, entry.set, entry.follows) == (9, "codex-1 … codex-9", "codex", False)
+    assert [(value.old, value.new, value.count) for value in entry.fields[0].values] == [("a/codex:0.2.4", "a/codex:0.2.5", 9)]
+
+
+def test_a_node_with_another_field_is_an_entry_of_its_own() -> None:
+    names = ["codex-1", "codex-2", "codex-3"]
+    new = [node("codex-1", "codex:2"), node("codex-2", "codex:2"), node("codex-3", "codex:2", replicas=0)]
+    assert [entry.summary for entry in entries([node(name) for name in names], new)] == [
+        "2 nodes: image 1 -> 2",
+        "codex-3: image 1 -> 2, replicas 1 -> 0",
+    ]
+
+
+def test_different_values_are_counted_the_most_frequent_first() -> None:
+    old = [node("codex-1", "codex:1"), node("codex-2", "codex:2"), node("codex-3", "codex:2")]
+    (entry,) = entries(old, [node(one.name, "codex:3") for one in old])
+    assert entry.summary == "3 nodes: image 2 -> 3 (2), 1 -> 3 (1)"
+
+
+def test_a_value_with_the_own_name_of_a_node_counts_as_equal() -> None:
+    names = ["codex-1", "codex-2", "codex-3"]
+
+    def argued(name: str, host: str) -> Item:
+        return node(name, args=[f"--moniker={name}.{host}", "--log-level=info"])
+
+    (entry,) = entries([argued(name, "a") for name in names], [argued(name, "b") for name in names])
+    assert entry.summary == "3 nodes: argument --moniker <node>.a -> <node>.b"
+
+
+def test_numbers_that_run_with_the_nodes_are_a_range() -> None:
+    def service(ordinal: int, port: int) -> Item:
+        content = {"spec": {"ports": [{"name": "p2p", "nodePort": port + ordinal}]}}
+        return owned("Service", f"codex-{ordinal}-nodeport", f"codex-{ordinal}", content)
+
+    (entry,) = entries([service(n, 30000) for n in range(1, 10)], [service(n, 31000) for n in range(1, 10)])
+    assert entry.summary == "9 Services: node port p2p 30001 … 30009 -> 31001 … 31009"
+    assert entry.fields[0].values[0].count == 9
+
+
+def test_numbers_that_move_by_different_amounts_are_no_range() -> None:
+    def service(ordinal: int, port: int) -> Item:
+        content = {"spec": {"ports": [{"name": "p2p", "nodePort": port}]}}
+        return owned("Service", f"codex-{ordinal}-nodeport", f"codex-{ordinal}", content)
+
+    (entry,) = entries([service(n, 30000 + n) for n in range(4)], [service(n, 31000 + n * n) for n in range(4)])
+    assert entry.summary == "4 Services: node port p2p: 4 different changes"
+
+
+def test_numbers_that_come_or_go_with_the_nodes_are_a_range() -> None:
+    def service(n: int, *ports: int) -> Item:
+        content = {"spec": {"ports": [{"name": "p2p", "port": 1, **({"nodePort": port} if port else {})} for port in ports]}}
+        return owned("Service", f"codex-{n}-nodeport", f"codex-{n}", content)
+
+    (entry,) = entries([service(n, 0) for n in range(1, 5)], [service(n, 30000 + n) for n in range(1, 5)])
+    assert entry.summary == "4 Services: node port p2p set to 30001 … 30004"
+    (entry,) = entries([service(n, 30000 + n) for n in range(1, 5)], [service(n, 30000) for n in range(1, 5)])
+    assert entry.summary == "4 Services: node port p2p 30001 … 30004 -> 30000"
+
+
+def test_what_only_follows_is_said_last_and_not_in_the_headline() -> None:
+    def pod(name: str, checksum: str, image: str = "codex:1") -> Item:
+        item = node(name, image)
+        item.manifest["spec"]["template"]["metadata"] = {"annotations": {"nodestead.io/config": checksum}}
+        return item
+
+    (entry,) = entries([pod("codex-1", "aa")], [pod("codex-1", "bb")])
+    assert (entry.follows, entry.summary) == (True, "codex-1: only what follows from another change")
+    (entry,) = entries([pod("codex-1", "aa")], [pod("codex-1", "bb", "codex:2")])
+    assert (entry.follows, entry.summary) == (False, "codex-1: image 1 -> 2")
+    assert [field.follows for field in entry.fields] == [False, True]
+
+
+@pytest.mark.parametrize(("retained", "said"), [(True, "leaves the stack and stays in the cluster"), (False, "removed")])
+def test_a_claim_that_leaves_says_whether_it_stays(retained: bool, said: str) -> None:
+    size = {"spec": {"resources": {"requests": {"storage": "20Gi"}}}}
+    claim = owned("PersistentVolumeClaim", "data-codex-1-0", "codex-1", size, retained=retained)
+    (entry,) = entries([claim], [])
+    assert entry.summary == f"claim data-codex-1-0 {said}: size 20Gi"
+
+
+def test_an_added_object_shows_no_content() -> None:
+    added = [
+        owned("ConfigMap", "codex-config", "", {"data": {"a.toml": "moniker = 'x'"}}),
+        owned("Secret", "codex-key", "", {"stringData": {"key": "hunter2"}}),
+    ]
+    assert [(entry.summary, entry.fields) for entry in entries([], added)] == [
+        ("Secret codex-key added", []),
+        ("ConfigMap codex-config added", []),
+    ]
+
+
+def test_services_of_two_roles_are_two_entries() -> None:
+    old = [
+        owned("Service", f"codex-{n}-{role}", f"codex-{n}", {"spec": {"type": "ClusterIP"}})
+        for n in (1, 2)
+        for role in ("p2p", "api")
+    ]
+    new = [owned("Service", item.name, item.node, {"spec": {"type": "NodePort"}}) for item in old]
+    assert [entry.names for entry in entries(old, new)] == ["codex-1-p2p, codex-2-p2p", "codex-1-api, codex-2-api"]
+
+
+def test_a_replacement_says_so() -> None:
+    def workload(policy: str) -> Item:
+        item = node("codex-1")
+        item.manifest["spec"]["podManagementPolicy"] = policy
+        return item
+
+    (entry,) = entries([workload("OrderedReady")], [workload("Parallel")])
+    assert entry.summary == "codex-1 replaced: pod management policy OrderedReady -> Parallel"
+
+
+def test_positions_in_lists_fold() -> None:
+    def policy(start: int) -> Item:
+        ports = [{"port": start + n, "protocol": "TCP"} for n in range(5)]
+        return owned("NetworkPolicy", "codex", "", {"spec": {"ingress": [{"ports": ports}]}}, "networking.k8s.io/v1")
+
+    (entry,) = entries([policy(100)], [policy(200)])
+    assert {field.path for field in entry.fields} == {"spec.ingress[*].ports[*]"}
+
+
+def test_ordinals_in_the_keys_of_a_node_fold() -> None:
+    def keyed(n: int, key: str) -> Item:
+        item = node(f"codex-{n}")
+        items = [{"key": f"{key}-{n}", "path": "key"}]
+        item.manifest["spec"]["template"]["spec"]["volumes"] = [{"name": "key", "secret": {"items": items, "secretName": key}}]
+        return item
+
+    made = entries([keyed(n, "a") for n in range(1, 5)], [keyed(n, "b") for n in range(1, 5)])
+    assert [entry.objects for entry in made] == [4]
+    told = {field.path.rpartition("volumes[key].secret.")[2]: field.values for field in made[0].fields}
+    assert [(value.old, value.new, value.count) for value in told["secretName"]] == [("a", "b", 4)]
+
+
+def test_a_secret_is_never_in_an_entry() -> None:
+    def keyed(secret: str) -> list[Item]:
+        return [
+            owned("Secret", "codex-key", "", {"stringData": {"key": secret}}),
+            node("codex-1", env=[{"name": "DB_PASSWORD", "value": secret}], args=[f"--eth-private-key={secret}"]),
+            owned(
+                "ConfigMap",
+                "codex-config",
+                "",
+                {"data": {"a.toml": f'x = 1\npassword = "{secret}"\nurl = "http://u:{secret}@h"'}},
+            ),
+        ]
+
+    text = repr(entries(keyed("hunter2hunter2"), keyed("correcthorsebattery")))
+    assert "hunter2" not in text
+    assert "correcthorse" not in text
+
+
+def test_what_is_hidden_on_both_sides_is_said_to_differ() -> None:
+    old, new = (node("codex-1", env=[{"name": "DB_PASSWORD", "value": value}]) for value in ("aaaabbbb", "ccccdddd"))
+    (entry,) = entries([old], [new])
+    assert entry.summary == "codex-1: variable DB_PASSWORD changed, hidden"
+
+
+# ---- texts of several lines
+
+
+def config_map(n: int, text: str) -> Item:
+    return owned("ConfigMap", f"codex-{n}-config", f"codex-{n}", {"data": {"node.toml": text}})
+
+
+def test_a_config_file_is_shown_by_its_changed_lines_folded_over_nodes() -> None:
+    def text(n: int, level: str) -> str:
+        return f'moniker = "codex-{n}"\nid = {n * 977}\nlevel = "{level}"\nend = 1\n'
+
+    (entry,) = entries(
+        [config_map(n, text(n, "info")) for n in range(1, 5)], [config_map(n, text(n, "debug")) for n in range(1, 5)]
+    )
+    assert entry.summary == '4 ConfigMaps: node.toml: level "info" -> "debug"'
+    assert '-level = "info"' in entry.fields[0].lines
+    assert '+level = "debug"' in entry.fields[0].lines
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        ("a\nb\nc", "a\nB\nc", ["@@ line 2 @@", " a", "-b", "+B", " c"]),
+        ("a\nb", "a\nb\nc", ["@@ line 3 @@", " a", " b", "+c"]),
+        ("a\nb\nc", "b\nc", ["@@ line 1 @@", "-a", " b", " c"]),
+        ('{"a": 1, "b": 2}', '{"a": 1, "b": 3}', ["@@ line 3 @@", " {", '   "a": 1,', '-  "b": 2', '+  "b": 3', " }"]),
+        ("p1,p2,p3", "p1,p3", ["@@ line 2 @@", " p1", "-p2", " p3"]),
+        ("same\ntext", "same\ntext", []),
+    ],
+)
+def test_the_difference_of_two_texts(old: str, new: str, lines: list[str]) -> None:
+    assert text_changes(old, new)[0] == lines
+
+
+def test_a_long_difference_is_cut_and_says_how_much() -> None:
+    lines, gone, came = text_changes("\n".join(f"a{n}" for n in range(500)), "\n".join(f"b{n}" for n in range(500)), 10)
+    assert (len(lines), gone, came) == (10, 500, 500)
+    assert lines[-1].startswith("... ")
+
+
+def test_a_long_line_is_shown_where_it_differs() -> None:
+    lines, _, _ = text_changes("x" * 1000 + "old" + "y" * 1000, "x" * 1000 + "new" + "y" * 1000)
+    assert any("old" in line for line in lines)
+    assert any("new" in line for line in lines)
+    assert all(len(line) < 220 for line in lines)
+
+
+@pytest.mark.parametrize(
+    "text", ["line\n" * 30_000, "".join(f"line {n}\n" for n in range(10_000)), "a,b" * 50_000, "x" * 390_000]
+)
+def test_large_texts_take_no_time(text: str) -> None:
+    start = time.perf_counter()
+    text_changes(text, text[: len(text) // 2] + "changed\n" + text[len(text) // 3 :])
+    assert time.perf_counter() - start < 2
+
+
+def test_scripts_of_many_nodes_take_no_time() -> None:
+    script = "".join(f"echo {n} of a script\n" for n in range(5_000))
+    old = [config_map(n, script) for n in range(200)]
+    new = [config_map(n, script.replace("echo 7 ", f"echo {n} more of ")) for n in range(200)]
+    start = time.perf_counter()
+    (entry,) = entries(old, new)
+    assert entry.objects == 200
+    assert entry.fields[0].more
+    assert entry.fields[0].lines
+    assert time.perf_counter() - start < 20
+
+
+def test_equal_differences_of_large_texts_are_read_once() -> None:
+    script = "".join(f"echo {n} of a script\n" for n in range(5_000))
+    old = [config_map(n, f"id = {n}\n{script}") for n in range(100)]
+    new = [config_map(n, f"id = {n}\n{script}".replace("echo 7 ", "echo seven ")) for n in range(100)]
+    (entry,) = entries(old, new)
+    assert [value.count for value in entry.fields[0].values] == [100]
+    assert entry.summary == "100 ConfigMaps: node.toml: echo 7 of a script -> echo seven of a script"
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "said"),
+    [
+        ("StatefulSet", "spec template spec containers [node] image", "image"),
+        ("StatefulSet", "spec replicas", "replicas"),
+        ("StatefulSet", "spec template spec containers [node] resources requests cpu", "cpu request"),
+        ("StatefulSet", "spec template spec containers [node] resources limits memory", "memory limit"),
+        ("StatefulSet", "spec template spec containers [node] args [--log-level]", "argument --log-level"),
+        ("StatefulSet", "spec template spec containers [node] env [LEVEL] value", "variable LEVEL"),
+        ("StatefulSet", "spec template spec containers [node] tty", "spec.template.spec.containers[node].tty"),
+        ("PersistentVolumeClaim", "spec resources requests storage", "size"),
+        ("Service", "spec ports [p2p] nodePort", "node port p2p"),
+        ("ConfigMap", "data a.toml", "a.toml"),
+        ("Deployment", "data a.toml", 'data["a.toml"]'),
+        ("Service", "metadata labels a", "label a"),
+    ],
+)
+def test_fields_have_the_names_that_people_use(kind: str, path: str, said: str) -> None:
+    assert label(kind, tuple(path.split())) == said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("a/b:1", "a/b:2", ("1", "2")),
+        ("a/b:1", "a/c:1", ("a/b:1", "a/c:1")),
+        ("h:5000/b", "h:5000/b:2", ("h:5000/b", "h:5000/b:2")),
+        ("a/b@sha256:0123456789abcdef", "a/b@sha256:ffff456789abcdef", ("sha256:0123456789ab", "sha256:ffff456789ab")),
+    ],
+)
+def test_an_image_is_its_tag_where_the_repository_is_the_same(old: str, new: str, said: tuple[str, str]) -> None:
+    assert short_image(old, new) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "kind", "said"),
+    [
+        (1, "StatefulSet", "1 StatefulSet"),
+        (2, "NetworkPolicy", "2 NetworkPolicies"),
+        (3, "PersistentVolumeClaim", "3 claims"),
+        (2, "Ingress", "2 Ingresses"),
+        (1000, "random:index/randomPassword:RandomPassword", "1,000 RandomPasswords"),
+    ],
+)
+def test_objects_are_counted_in_words(count: int, kind: str, said: str) -> None:
+    assert counted(count, kind) == said

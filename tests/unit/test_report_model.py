@@ -1,0 +1,58 @@
+"""A report as data, also one of a stranger."""
+
+import pytest
+from pydantic import ValidationError
+
+from nodestead.reports.model import LARGEST_REPORT, Entry, Report, ReportError, StackReport, read_report
+
+REPORT = Report(
+    base="main",
+    head="fork",
+    stacks=[StackReport(name="prod", failures=["refused"]), StackReport(name="dev")],
+)
+
+
+def test_a_report_reads_back_equal() -> None:
+    assert read_report(REPORT.model_dump_json(by_alias=True)) == REPORT
+    assert read_report(REPORT.model_dump_json(by_alias=True, indent=1, exclude_defaults=False)) == REPORT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{",
+        '"text"',
+        "9" * 5_000,
+        "[" * 10_000,
+        '{"format":"nodestead-report","version":2,"base":"a","head":"b","stacks":[]}',
+        '{"format":"other","version":1,"base":"a","head":"b","stacks":[]}',
+        '{"base":"a","head":"b","stacks":[],"more":"<script>hunter2</script>"}',
+        '{"base":"a","head":"b","stacks":[],"hunter2 @all":1}',
+        '{"base":"a","head":"b","stacks":[{"name":"a","hunter2 @all":1}]}',
+        '{"base":"a","head":"b","stacks":[{"name":"hunter2","risks":[{"severity":"hunter2"}]}]}',
+        '{"base":"' + "hunter2" * 100 + '","head":"b","stacks":[]}',
+        '{"base":"a","head":"b","stacks":' + '[{"name":"a"}' + ',{"name":"a"}' * 500 + "]}",
+        '{"base":1,"head":"b","stacks":[]}',
+        '{"base":"a","head":"b","stacks":[{"name":"a","before":{"nodes":-1}}]}',
+    ],
+)
+def test_any_other_text_is_refused_in_one_line_that_repeats_nothing_of_it(text: str) -> None:
+    with pytest.raises(ReportError) as caught:
+        read_report(text)
+    assert "\n" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_text_that_is_too_large_is_not_read() -> None:
+    with pytest.raises(ReportError, match="at most 20,000,000 are read"):
+        read_report(" " * (LARGEST_REPORT + 1))
+
+
+def test_numbers_have_their_bounds() -> None:
+    with pytest.raises(ValidationError):
+        Entry(operation="add", kind="Service", objects=0, names="a", summary="a")

@@ -1,0 +1,145 @@
+"""The table of rules as a whole."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import change_cases as make
+import pytest
+
+from nodestead.changes.accepted import NOTHING_ACCEPTED, read_acceptances
+from nodestead.changes.rule import SEVERITIES, Rule
+from nodestead.changes.rules import RULES, findings
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent.parent
+
+
+def test_ids_are_unique_and_kebab_case() -> None:
+    ids = [rule.id for rule in RULES]
+    assert len(ids) == len(set(ids))
+    assert [one for one in ids if not re.fullmatch(r"[a-z]+(-[a-z]+)*", one)] == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_texts_are_sentences(rule: Rule) -> None:
+    assert rule.severity in SEVERITIES
+    assert not rule.title.endswith(".")
+    assert len(rule.title) <= 80
+    for text in (rule.happens, rule.instead):
+        assert text.endswith(".")
+        assert not text.endswith("..")
+        assert len(text) <= 300
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_has_a_case(rule: Rule) -> None:
+    texts = [path.read_text() for path in TESTS.glob("test_rules_*.py")]
+    assert any(f'"{rule.id}"' in text for text in texts)
+
+
+def test_the_table_of_risks_is_current() -> None:
+    tool = str(ROOT / "tools" / "risk_table.py")
+    done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (ROOT / "docs" / "risks.md").read_text()
+    assert [rule.id for rule in RULES if page.count(f"| `{rule.id}` |") != 1] == []
+
+
+def compared() -> make.Comparison:
+    base = make.snapshot(
+        make.stateful_set("b-1", set="b", image="r/a:1.1"),
+        make.stateful_set("a-1", set="a", image="r/a:1.1"),
+        make.stateful_set("a-2", set="a", image="r/a:1.1"),
+    )
+    head = make.snapshot(
+        make.stateful_set("b-1", set="b", image="r/a:1.0"),
+        make.stateful_set("a-1", set="a", image="r/a:1.0"),
+        make.stateful_set("a-2", set="a", image="r/a:1.0"),
+    )
+    return make.comparison(base, head)
+
+
+def test_findings_come_worst_first_then_by_rule_then_by_subject() -> None:
+    found = [(one.rule.severity, one.rule.id, one.found.subject) for one in findings(compared(), NOTHING_ACCEPTED)]
+    assert found == [
+        ("danger", "all-nodes-down", "a"),
+        ("danger", "downgrade", "a"),
+        ("danger", "downgrade", "b"),
+        ("caution", "only-node-restarts", "b"),
+        ("info", "pods-restart", "a"),
+        ("info", "pods-restart", "b"),
+        ("info", "update-order", "a"),
+        ("info", "update-order", "b"),
+    ]
+
+
+def test_an_accepted_finding_stays_with_its_reason() -> None:
+    accepted = read_acceptances("accepted:\n- {rule: downgrade, stack: dev, subject: a, reason: known}", "a.yaml")
+    reasons = {(one.rule.id, one.found.subject): one.accepted for one in findings(compared(), accepted)}
+    assert reasons["downgrade", "a"] == "known"
+    assert {reason for key, reason in reasons.items() if key != ("downgrade", "a")} == {None}
+
+
+def test_nothing_is_found_where_nothing_changes() -> None:
+    one = make.snapshot(make.stateful_set("a-1", set="a"), make.claim("data", node="a-1"), make.seed())
+    assert findings(make.comparison(one, one), NOTHING_ACCEPTED) == []
+
+
+ODD = [None, "x", 3, [], ["x"], [None], {}, {"a": None}, [{"name": None}], [{"name": "x", "port": {}}]]
+PLACES = [
+    "spec", "data", "rules", "subjects", "roleRef", "spec.template", "spec.template.spec", "spec.template.spec.containers",
+    "spec.template.spec.volumes", "spec.template.metadata", "spec.template.metadata.labels", "spec.replicas", "spec.selector",
+    "spec.ports", "spec.rules", "spec.ingress", "spec.podSelector", "spec.policyTypes", "spec.maxUnavailable",
+    "spec.minAvailable",
+    "spec.volumeClaimTemplates", "spec.resources", "spec.template.spec.securityContext", "spec.loadBalancerSourceRanges",
+]  # fmt: skip
+KINDS = [
+    "StatefulSet", "Deployment", "Service", "Ingress", "HTTPRoute", "NetworkPolicy", "PodDisruptionBudget", "Role",
+    "ClusterRoleBinding", "ConfigMap", "Secret", "PersistentVolumeClaim", "Namespace",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_objects_that_the_api_would_refuse_break_no_rule(kind: str) -> None:
+    for place in PLACES:
+        for odd in ODD:
+            body: object = odd
+            for key in reversed(place.split(".")):
+                body = {key: body}
+            strange = make.item(kind, "x", set="codex", node="x", **body)  # type: ignore[arg-type]
+            usual = (
+                make.stateful_set("x") if kind == "StatefulSet" else make.item(kind, "x", set="codex", spec={}, data={"a": "b"})
+            )
+            findings(make.changed(usual, strange, make.stateful_set("y")), NOTHING_ACCEPTED)
+            findings(make.changed(strange, usual, make.stateful_set("y")), NOTHING_ACCEPTED)
+
+
+LISTS = {
+    "StatefulSet": (
+        "spec.template.spec.containers",
+        "image env args command ports resources securityContext volumeMounts readinessProbe",
+    ),
+    "Deployment": ("spec.template.spec.volumes", "secret configMap projected persistentVolumeClaim hostPath name"),
+    "Service": ("spec.ports", "name port nodePort targetPort"),
+    "Ingress": ("spec.rules", "http host"),
+    "HTTPRoute": ("spec.rules", "filters backendRefs"),
+    "NetworkPolicy": ("spec.ingress", "from ports"),
+    "Role": ("rules", "apiGroups resources verbs resourceNames"),
+    "RoleBinding": ("subjects", "kind name"),
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_odd_items_of_lists_break_no_rule(kind: str) -> None:
+    place, fields = LISTS[kind]
+    for field in fields.split():
+        for odd in [*ODD, {"paths": [{"backend": 3}]}, {"sources": 3}, {"capabilities": {"add": 3}}, {"limits": 3}]:
+            body: object = [{"name": "node", field: odd}]
+            for key in reversed(place.split(".")):
+                body = {key: body}
+            strange = make.item(kind, "x", set="codex", node="x", **body)  # type: ignore[arg-type]
+            usual = make.stateful_set("x") if kind == "StatefulSet" else make.item(kind, "x", set="codex", spec={})
+            findings(make.changed(usual, strange, make.stateful_set("y")), NOTHING_ACCEPTED)
+            findings(make.changed(strange, usual, make.stateful_set("y")), NOTHING_ACCEPTED)
