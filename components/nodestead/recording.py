@@ -20,7 +20,7 @@ from typing import Any, cast
 import pulumi
 import pulumi.runtime
 import yaml
-from google.protobuf import json_format
+from google.protobuf import empty_pb2, json_format
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
@@ -174,6 +174,11 @@ class _ProgramMonitor(Monitor):
         """A method of a resource, which gives nothing."""
         del request
         return provider_pb2.CallResponse()
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        """Outputs of a component, which nobody reads: to read a resource among them would ask for it, and wait for ever."""
+        del request
+        return empty_pb2.Empty()
 
 
 # ---- from what was registered to objects

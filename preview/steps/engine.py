@@ -52,11 +52,11 @@ def preview() -> None:
         ).returncode
     if not report.is_file():
         raise StepError(f"nodestead ended with {code} and without a report; what it said is above")
-    content: dict[str, Any] = json.loads(veil(report.read_text(encoding="utf-8"), secret_values(os.environ)))
+    content: Any = json.loads(veil(report.read_text(encoding="utf-8"), secret_values(os.environ)))
     for stack in content["stacks"]:
         # What could not be read is called by its file. The rest of the name tells it from the same stack as it is rendered.
-        name = previews.get(stack["name"], stack["name"])
-        stack["name"] = f"{name[:250]} (the engine's preview)"
+        name = str(stack["name"])
+        stack["name"] = f"{previews.get(name, name)[:250]} (the engine's preview)"
     report.write_text(json.dumps(content), encoding="utf-8", newline="\n")
     output(report=report)
 

@@ -13,7 +13,7 @@ from nodestead.preview.cli import main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
-from repositories import committed, git, repository, worktrees, written  # noqa: E402
+from repositories import committed, git, repository, worktrees, written
 
 PROJECT = "name: mine\nruntime: python\n"
 CODE = """
@@ -53,7 +53,7 @@ def report(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, dict[st
 
 
 def test_each_stack_of_a_program_gets_its_config(capsys: pytest.CaptureFixture[str], repo: Path) -> None:
-    written(repo, {name: "config:\n  version: 0.2.5\n" for name in ("infra/Pulumi.dev.yaml", "infra/Pulumi.prod.yaml")})
+    written(repo, dict.fromkeys(("infra/Pulumi.dev.yaml", "infra/Pulumi.prod.yaml"), "config:\n  version: 0.2.5\n"))
     code, found = report(capsys, "main", "--dir", str(repo), "--program", "infra")
     dev, prod = found["stacks"]
 
@@ -86,9 +86,7 @@ def test_a_program_without_stack_files_has_one_stack(capsys: pytest.CaptureFixtu
     assert [stack["name"] for stack in found["stacks"]] == ["program"]
 
 
-def test_a_program_that_fails_is_told_and_the_other_stacks_are_compared(
-    capsys: pytest.CaptureFixture[str], repo: Path
-) -> None:
+def test_a_program_that_fails_is_told_and_the_other_stacks_are_compared(capsys: pytest.CaptureFixture[str], repo: Path) -> None:
     written(repo, {"infra/Pulumi.prod.yaml": "config:\n  replicas: 3\n"})
     code, found = report(capsys, "main", "--dir", str(repo), "--program", "infra")
     dev, prod = found["stacks"]

@@ -59,7 +59,9 @@ def test_the_stack_program_registers_what_the_snapshot_of_its_stack_holds(tmp_pa
     flags = {key: (item.protected, item.outlives_stack, item.set, item.node) for key, item in rendered.items.items()}
     assert {key: (item.protected, item.outlives_stack, item.set, item.node) for key, item in registered.items.items()} == flags
     # Only what is made of keys differs: here of a seed that stands for the real one.
-    differing = {key[3] for key, item in rendered.items.items() if item.is_object and item.manifest != registered.items[key].manifest}
+    differing = {
+        key[3] for key, item in rendered.items.items() if item.is_object and item.manifest != registered.items[key].manifest
+    }
     assert differing <= {f"local-{n}{end}" for n in range(4) for end in ("", "-config", "-key-g1")}
     assert {one.name: one for one in registered.sets} == {one.name: one for one in rendered.sets}
 
@@ -69,7 +71,9 @@ def test_the_stack_program_registers_what_the_snapshot_of_its_stack_holds(tmp_pa
 
 def test_the_components_tell_their_sets(tmp_path: Path) -> None:
     code = "from nodestead import StorageNodeGroup\nns = k8s.core.v1.Namespace('storage')\nStorageNodeGroup('codex',"
-    code += " {'software': {'kind': 'codex', 'version': '0.2.5'}, 'replicas': c.require_int('nodes')}, namespace=ns.metadata.name)\n"
+    code += (
+        " {'software': {'kind': 'codex', 'version': '0.2.5'}, 'replicas': c.require_int('nodes')}, namespace=ns.metadata.name)\n"
+    )
     snapshot = made(tmp_path, code, config="  nodes: 2\n")
     (facts,) = snapshot.sets
 
@@ -82,7 +86,8 @@ def test_the_components_tell_their_sets(tmp_path: Path) -> None:
 
 
 def test_options_are_seen(tmp_path: Path) -> None:
-    code = "o = pulumi.ResourceOptions(protect=True, retain_on_delete=True)\nk8s.core.v1.Service('s', metadata={'name': 's'}, opts=o)\n"
+    code = "o = pulumi.ResourceOptions(protect=True, retain_on_delete=True)\n"
+    code += "k8s.core.v1.Service('s', metadata={'name': 's'}, opts=o)\n"
     item = made(tmp_path, code).items["", "Service", "", "s"]
 
     assert (item.protected, item.retained) == (True, True)
@@ -110,7 +115,10 @@ def test_two_resources_of_one_type_and_name_are_both_there(tmp_path: Path) -> No
 
 
 def test_kinds_without_a_class_are_objects_too(tmp_path: Path) -> None:
-    code = "k8s.apiextensions.CustomResource('x', api_version='example.org/v1', kind='Thing', metadata={'name': 'x'}, spec={'n': 1})\n"
+    code = "metadata = {'name': 'x'}\n"
+    code += (
+        "k8s.apiextensions.CustomResource('x', api_version='example.org/v1', kind='Thing', metadata=metadata, spec={'n': 1})\n"
+    )
     item = made(tmp_path, code).items["example.org", "Thing", "", "x"]
 
     assert item.at("spec") == {"n": 1}
@@ -133,7 +141,10 @@ def test_the_order_is_the_same_each_time(tmp_path: Path) -> None:
     [
         ("pulumi.StackReference('acme/net/prod').get_output('x')", "[known when deployed]"),
         ("pulumi.StackReference('acme/net/prod').require_output('x')['deep']", "[known when deployed]"),
-        ("k8s.core.v1.Service('s').status.load_balancer.ingress[0].ip.apply(lambda ip: ip.split('.')[3])", "[known when deployed]"),
+        (
+            "k8s.core.v1.Service('s').status.load_balancer.ingress[0].ip.apply(lambda ip: ip.split('.')[3])",
+            "[known when deployed]",
+        ),
         ("pulumi_random.RandomPet('pet').id.apply(lambda text: text.split('-')[1])", "[known when deployed]"),
         ("pulumi_random.RandomPassword('p', length=9).result", "[known when deployed]"),
         ("str(pulumi.runtime.invoke('aws:index/getRegion:getRegion', {'a': 'b'}).value)", "{'a': 'b'}"),
@@ -153,7 +164,8 @@ def test_the_order_is_the_same_each_time(tmp_path: Path) -> None:
 )
 def test_a_value_is_shown_as_people_may_see_it(tmp_path: Path, expression: str, shown: str) -> None:
     project = "name: mine\nruntime: {name: python}\nconfig:\n  default: {default: from the project}\n"
-    config = "  nodes: 3\n  name: x\n  mine:on: true\n  other:key: other\n  password: {secure: AAABBB}\n  deep: {a: 1, b: {secure: AA}}\n"
+    config = "  nodes: 3\n  name: x\n  mine:on: true\n  other:key: other\n  password: {secure: AAABBB}\n"
+    config += "  deep: {a: 1, b: {secure: AA}}\n"
 
     assert value(tmp_path, expression, project=project, config=config) == shown
 
@@ -167,7 +179,8 @@ def test_a_secret_object_shows_its_entries_and_no_value(tmp_path: Path) -> None:
 
 def test_a_provider_shows_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)
-    code = "k8s.Provider('a', kubeconfig='users: [{token: hunter2}]\\n')\nk8s.Provider('b', kubeconfig='kube/config', context='prod')\n"
+    code = "k8s.Provider('a', kubeconfig='users: [{token: hunter2}]\\n')\n"
+    code += "k8s.Provider('b', kubeconfig='kube/config', context='prod')\n"
     items = made(tmp_path, code).items
 
     assert items["", PROVIDER_TYPE, "", "a"].at("inputs") == {"kubeconfig": "[secret]"}
@@ -232,7 +245,7 @@ def test_what_is_no_program_in_python_is_refused(tmp_path: Path, project: str, t
 
 def called(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "nodestead.recording", "--dir", str(folder), *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_what_a_program_prints_stays_out_of_the_snapshot(tmp_path: Path) -> None:

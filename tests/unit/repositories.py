@@ -19,8 +19,8 @@ FILES = {"Pulumi.yaml": PROJECT, "stacks/Pulumi.dev.yaml": STACK}
 
 
 def git(folder: Path, *args: str) -> str:
-    names = {key: "test" for key in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME")}
-    mails = {key: "test@example.org" for key in ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL")}
+    names = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "test")
+    mails = dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "test@example.org")
     environment = {**os.environ, **names, **mails, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     done = subprocess.run(["git", *args], cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -228,10 +228,8 @@ def test_the_base_is_rendered_by_the_interpreter_that_is_named(
     python.chmod(0o755)
     _, found = report(capsys, repo, "main", "--base-python", str(python))
 
-    assert found["stacks"][0]["failures"] == [
-        "stack dev of main cannot be rendered: its nodestead is not there: it has no components/nodestead,"
-        f" and {python} has none installed"
-    ]
+    (told,) = found["stacks"][0]["failures"]
+    assert told.endswith(f"its nodestead is not there: it has no components/nodestead, and {python} has none installed")
 
 
 # ---- bad input

@@ -121,13 +121,22 @@ def test_that_batches_are_read_from_dependencies_is_said() -> None:
     assert said not in read("image").notes
 
 
-def test_batches_keep_their_order_when_nodes_between_them_are_not_shown() -> None:
-    content = json.loads(recorded("image-brief"))
-    content["steps"] = [
-        one for one in content["steps"] if not one["urn"].endswith(("codex-stateful-set-1", "codex-stateful-set-3"))
-    ]
-    (restart,) = restarts(comparison(read_preview(json.dumps(content))))
-    assert restart.batches == (("codex-2",), ("codex-4",), ("codex-5",))
+@pytest.mark.parametrize(
+    ("unchanged", "expected"),
+    [
+        ((1, 3), (("codex-2",), ("codex-4",), ("codex-5",))),
+        ((3,), (("codex-1", "codex-2"), ("codex-4",), ("codex-5",))),
+        ((3, 4), (("codex-1", "codex-2"), ("codex-5",))),
+    ],
+)
+def test_batches_keep_their_order_when_nodes_between_them_are_not_shown(
+    unchanged: tuple[int, ...], expected: tuple[tuple[str, ...], ...]
+) -> None:
+    preview = json.loads(recorded("image-brief"))
+    ends = tuple(f"codex-stateful-set-{number}" for number in unchanged)
+    preview["steps"] = [one for one in preview["steps"] if not one["urn"].endswith(ends)]
+    (restart,) = restarts(comparison(read_preview(json.dumps(preview))))
+    assert restart.batches == expected
 
 
 def test_facts_of_sets_come_from_the_component_without_its_batches() -> None:

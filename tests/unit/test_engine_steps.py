@@ -39,6 +39,7 @@ ONE, TWO = obj("ConfigMap", "c", data={"a": "1"}), obj("ConfigMap", "c", data={"
         ([step("refresh", "c", ONE, TWO)], "change"),
         ([step("refresh", "c", ONE, TWO), step("update", "c", TWO, ONE)], "change"),
         ([step("refresh", "c", ONE, TWO), step("same", "c", TWO, TWO)], ""),
+        ([step("same", "c", TWO, TWO), step("refresh", "c", ONE, TWO)], ""),
         ([step("read", "c", None, ONE)], ""),
         ([step("read-replacement", "c", ONE, ONE)], ""),
         ([step("discard", "c", ONE)], ""),
@@ -74,6 +75,12 @@ def test_flags_of_the_state_make_items_protected_and_kept() -> None:
     steps[2]["oldState"]["retainOnDelete"] = True
     items = {one.name: (one.protected, one.retained) for one in read_preview(content(*steps)).base.items.values()}
     assert items == {"plain": (False, False), "protected": (True, False), "retained": (False, True)}
+
+
+def test_deleting_a_patch_lets_go_of_the_object_and_deletes_nothing() -> None:
+    patch = step("delete", "c", ONE, type_="kubernetes:core/v1:ConfigMapPatch")
+    (change,) = comparison(read_preview(content(patch))).changes
+    assert (change.operation, change.item.kind, change.item.outlives_stack) == ("remove", "ConfigMap", True)
 
 
 @pytest.mark.parametrize(

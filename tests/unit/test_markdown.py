@@ -100,6 +100,15 @@ def test_dangers_come_first_then_what_was_not_compared_then_cautions() -> None:
     assert text.index("<details>") < text.index("A note")
 
 
+def test_a_stack_that_could_not_be_compared_says_nothing_of_changes() -> None:
+    none = Counts(added=0, changed=0, replaced=0, removed=0, unchanged=None)
+    text = markdown(report(StackReport(name="prod", failures=["its config is refused"], counts=none)))
+    assert text == (
+        "<!-- nodestead:report -->\n## ⛔ 1 failure in stack `prod`\n\n`main` → `the working tree`\n\n"
+        "### ⛔ Not compared\n\n- `prod`: its config is refused\n"
+    )
+
+
 def test_cases_of_one_rule_share_what_to_do_instead() -> None:
     text = markdown(report(stack(risks=[risk(subject="codex"), risk(subject="store")])))
     assert text.count("Keep it.") == 1

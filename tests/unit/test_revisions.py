@@ -97,7 +97,8 @@ def test_the_variables_of_a_git_hook_lead_nowhere_else(repo: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("change", "dirty"), [("stacks/Pulumi.dev.yaml", True), ("stacks/Pulumi.new.yaml", True), (None, False), ("ignored.log", False)]
+    ("change", "dirty"),
+    [("stacks/Pulumi.dev.yaml", True), ("stacks/Pulumi.new.yaml", True), (None, False), ("ignored.log", False)],
 )
 def test_a_working_tree_with_changes_is_dirty(tmp_path: Path, change: str | None, dirty: bool) -> None:
     repo = repository(tmp_path / "r", {**FILES, ".gitignore": "*.log\n"})
@@ -128,9 +129,13 @@ def test_a_revision_is_there_and_gone_afterwards(repo: Path, temporary: Path) ->
 def test_nothing_stays_after_a_failure(repo: Path, temporary: Path, error: type[BaseException]) -> None:
     opened = open_repository(repo)
 
-    with pytest.raises(error), checked_out(opened, [opened.commit("main")]) as folders:
-        (next(iter(folders.values())) / "left").write_text("something new")
-        raise error
+    def fail() -> None:
+        with checked_out(opened, [opened.commit("main")]) as folders:
+            (next(iter(folders.values())) / "left").write_text("something new")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert len(worktrees(repo)) == 1
     assert list(temporary.iterdir()) == []
 

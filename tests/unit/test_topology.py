@@ -179,6 +179,13 @@ def test_peers_in_a_mounted_config_map_count_and_those_in_another_do_not() -> No
     assert arrows(drawn(*node("a-1", set="a"), *node("b-1", set="b"), config)) == set()
 
 
+@pytest.mark.parametrize(("dial", "found"), [(True, ["Set val in stack org/other/prod"]), (False, [])])
+def test_a_set_of_another_stack_is_a_box_where_it_is_dialled(dial: bool, found: list[str]) -> None:
+    source = {"stack": "org/other/prod", "set": "val", "dial": dial}
+    picture = topology(rendered({}, {"hub": chains.config(peersFrom=[source])}))
+    assert [title for title in titles(picture, "network") if title.startswith("Set")] == found
+
+
 @pytest.mark.parametrize(
     ("given", "network"),
     [

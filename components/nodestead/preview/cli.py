@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 where all is well, 1 where something was found, 2 where the command or a config is refused.
     """
-    args = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    args = _parser(next((one for one in given if not one.startswith("-")), "")).parse_args(given)
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         # The same bytes on every machine.
@@ -235,7 +236,8 @@ def _counter(what: str) -> Callable[[int, int], None]:
     return show
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(asked: str) -> argparse.ArgumentParser:
+    """The parser; what the options of a report need is only loaded where such a command is asked for."""
     parser = argparse.ArgumentParser(
         prog="nodestead",
         description="Shows what stacks make of a cluster and how their nodes are; changes no stack.",
@@ -314,7 +316,9 @@ def _parser() -> argparse.ArgumentParser:
         ("review", cli_review, _REPORT_CODES),
         ("graph", cli_graph, _CODES),
     ):
-        module.add_arguments(command(name, module.run, module.WHAT, module.EXAMPLE, codes))
+        made = command(name, module.run, module.WHAT, module.EXAMPLE, codes)
+        if name == asked:
+            module.add_arguments(made)
     # Plumbing of `diff`, which has each revision's own code call it; without a help text it is not listed.
     plumbing = commands.add_parser("snapshot", description="Prints the objects of stacks as `nodestead diff` reads them.")
     cli_diff.add_snapshot_arguments(plumbing)

@@ -113,7 +113,7 @@ class _Reader:
             resource.old = resource.old or old
         elif op == "delete-replaced" and old is not None and old.get("delete"):
             self._left_over.append(urn_name(urn))
-        elif False:
+        elif op == "refresh" and resource.ops - {"refresh"}:
             return
         elif op not in _READS:
             resource.old = old if op in _BOTH or old is not None else resource.old

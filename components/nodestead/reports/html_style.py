@@ -13,7 +13,7 @@ STYLE: Final = """
 --danger:#ff9a92;--danger-bg:#3c1618;--caution:#e3b341;--caution-bg:#2f2410;--info:#79b8ff;--info-bg:#0c2340;
 --add:#7ee787;--add-bg:#12301c;--gone:#ff9a92;--gone-bg:#3c1618}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+body{margin:0;overflow-wrap:break-word;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 header,main,footer{max-width:1360px;margin:0 auto;padding:0 16px;min-width:0}
 header{padding-top:24px}
 footer{padding-bottom:32px;color:var(--soft);font-size:13px}

@@ -14,6 +14,7 @@ from nodestead.reports.words import (
     batch_lines,
     capacity_rows,
     counts_text,
+    has_changes,
     headlines,
     is_unchanged,
     of_severity,
@@ -137,8 +138,9 @@ def _heading(report: Report) -> str:
     said = verdict(report)
     if said == "No change":
         return f"🟢 No change in {where}" if names else "🟢 No stack to compare"
-    mark = next((MARKS[one] for one in _SEVERITIES if of_severity(report, one)), "")
-    mark = "⛔" if any(stack.failures for stack in report.stacks) and mark != MARKS["danger"] else mark or "🟢"
+    failed = "⛔" if any(stack.failures for stack in report.stacks) else ""
+    danger, caution, _ = (MARKS[one] if of_severity(report, one) else "" for one in _SEVERITIES)
+    mark = danger or failed or caution or "🟢"
     first, colon, rest = said.partition(": ")
     return f"{mark} {first} in {where}{colon}{rest}"
 
@@ -220,7 +222,7 @@ def _notes(report: Report, *, several: bool) -> Iterable[str]:
 
 
 def _facts(stack: StackReport, *, several: bool) -> str:
-    if stack.counts is None:
+    if stack.counts is None or (stack.failures and not has_changes(stack)):
         return ""
     lines = [f"### Stack {code(stack.name, 60)}" if several else "### What changes", ""]
     if is_unchanged(stack):

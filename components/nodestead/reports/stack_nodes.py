@@ -1,5 +1,6 @@
 """The nodes of a stack as a picture needs them: what they expose, keep, hold and dial."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,6 +90,7 @@ class StackNode:
         dials: Numbers of the Services of the stack that it dials.
         outside: Whether it asks hosts outside the stack for its first peers.
         explores: Whether it looks for more peers than those that it is given.
+        others: Sets of other stacks that it dials, as `set in stack name`.
     """
 
     name: str
@@ -106,6 +108,7 @@ class StackNode:
     dials: frozenset[int]
     outside: bool
     explores: bool
+    others: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -189,6 +192,7 @@ def _node(item: Item, objects: StackObjects) -> StackNode:
         dials=objects.directory.numbers(_given(item, mounted), item.namespace, item.node),
         outside=_finds_peers_outside(item, objects),
         explores=not any(_PEX_OFF in text for one in mounted for text in texts(one.at("data"))),
+        others=frozenset(found for text in _given(item, mounted) if "(peers of " in text for found in _OTHER_STACK.findall(text)),
     )
 
 
@@ -265,6 +269,8 @@ def _text_at(value: Any, *path: str) -> str:
 # ---- whom it dials
 
 
+# What a rendering shows for the peers of another stack.
+_OTHER_STACK = re.compile(r"\(peers of ([^()\"]{1,80} in stack [^()\"]{1,120})\)")
 _PEX_OFF = '"pex": false'
 
 

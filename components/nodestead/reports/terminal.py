@@ -11,6 +11,7 @@ from nodestead.reports.words import (
     batch_lines,
     capacity_rows,
     counts_text,
+    has_changes,
     is_unchanged,
     of_severity,
     plural,
@@ -142,14 +143,18 @@ def _accepted(report: Report, page: _Page, *, several: bool) -> Iterator[str]:
 
 
 def _stack(stack: StackReport, page: _Page, *, several: bool) -> Iterator[str]:
-    if stack.counts is None or (not several and is_unchanged(stack) and not stack.notes):
+    if (
+        stack.counts is None
+        or (stack.failures and not has_changes(stack) and not stack.notes)
+        or (not several and is_unchanged(stack) and not stack.notes)
+    ):
         return
     yield ""
     if several:
         yield from page.wrapped(f"Stack {stack.name}{': no change' if is_unchanged(stack) else ''}", paint="strong")
     for note in stack.notes:
         yield from page.wrapped(note, "note: ", "  ")
-    if is_unchanged(stack):
+    if not has_changes(stack):
         return
     for plan in stack.restarts:
         name, text = restart_text(plan)

@@ -65,7 +65,7 @@ def _shape(node: StackNode, kinds: Sequence[Hashable]) -> tuple[Hashable, ...]:
         (node.role, node.kind, node.operation),
         (node.count == 0, node.has_signer),
         ways,
-        (keys, dials, node.outside),
+        (keys, dials, node.outside, node.others),
         claims,
         node.image,
     )
@@ -243,6 +243,8 @@ class _Picture:
                 yield one
 
     def _draw_network(self, group: _Group) -> None:
+        for other in sorted(frozenset[str]().union(*(node.others for node in group.nodes))):
+            self._edge(group.id, self._once("network", f"Set {other}", "set", other), "p2p")
         facts = self._snapshot.facts_of(group.set)
         if facts is not None and (network := _network(facts)) is not None and group.nodes[0].operation != "remove":
             # A node that is given peers of the stack only, as a validator behind sentries, knows nobody else.

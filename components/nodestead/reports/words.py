@@ -12,6 +12,7 @@ __all__ = [
     "batch_lines",
     "capacity_rows",
     "counts_text",
+    "has_changes",
     "headlines",
     "is_unchanged",
     "of_severity",
@@ -37,10 +38,13 @@ def of_severity(report: Report, severity: Severity) -> list[tuple[StackReport, R
 
 def is_unchanged(stack: StackReport) -> bool:
     """Whether there is nothing to say of a stack."""
-    if stack.failures or stack.risks or stack.groups or stack.restarts:
-        return False
+    return not (stack.failures or stack.risks or has_changes(stack))
+
+
+def has_changes(stack: StackReport) -> bool:
+    """Whether any object differs, as far as is known."""
     counts = stack.counts
-    return counts is None or not (counts.added or counts.changed or counts.replaced or counts.removed)
+    return bool(stack.groups or stack.restarts or (counts and (counts.added + counts.changed + counts.replaced + counts.removed)))
 
 
 def verdict(report: Report) -> str:
@@ -53,7 +57,8 @@ def verdict(report: Report) -> str:
         if count:
             parts.append(plural(count, severity))
     if failed:
-        parts.append(f"{plural(len(failed), 'stack')} not compared")
+        whole = len(report.stacks) == 1
+        parts.append(plural(len(failed[0].failures), "failure") if whole else f"{plural(len(failed), 'stack')} not compared")
     if not parts and all(map(is_unchanged, report.stacks)):
         return "No change"
     said = ", ".join(parts) or "No danger"
