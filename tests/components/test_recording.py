@@ -125,6 +125,14 @@ def test_kinds_without_a_class_are_objects_too(tmp_path: Path) -> None:
     assert isinstance(item.at("spec", "n"), int)
 
 
+def test_the_objects_of_a_yaml_text_are_there(tmp_path: Path) -> None:
+    text = "apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: cm}\\ndata: {a: b}"
+
+    assert made(tmp_path, f"k8s.yaml.ConfigGroup('y', yaml=['{text}'])\n").items["", "ConfigMap", "", "cm"].at("data") == {
+        "a": "b"
+    }
+
+
 def test_the_order_is_the_same_each_time(tmp_path: Path) -> None:
     code = "for n in range(12):\n    k8s.core.v1.Service(f's-{n}', metadata={'name': f's-{n}'})\n"
     texts = {snapshot_to_json(made(tmp_path, code)) for _ in range(3)}

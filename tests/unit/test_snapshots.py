@@ -91,6 +91,16 @@ def test_no_secret_of_a_stack_file_is_in_it(tmp_path: Path) -> None:
     assert "codex-eth-provider" in text
 
 
+def test_no_secret_of_a_patch_is_in_it(tmp_path: Path) -> None:
+    patch = "patches: {Secret: {codex-eth-provider: {stringData: {token: hunter2}}}}"
+    software = f"{{kind: codex, version: 0.2.5, {MARKET}}}"
+    group = f"  nodestead:storageNodeGroups:\n    codex: {{replicas: 1, software: {software}, {patch}}}\n"
+    snapshot = stack_snapshot("x", written(tmp_path, group))
+
+    secret = snapshot.items["", "Secret", "storage", "codex-eth-provider"]
+    assert secret.at("stringData") == {"url": "(URL of the Ethereum provider)", "token": "[secret]"}
+
+
 def test_facts_tell_the_source_of_keys(tmp_path: Path) -> None:
     group = f"  nodestead:storageNodeGroups:\n    codex: {{replicas: 1, software: {{kind: codex, version: 0.2.5, {MARKET}}}}}\n"
     (facts,) = stack_snapshot("x", written(tmp_path, group)).sets

@@ -192,7 +192,7 @@ def _node(item: Item, objects: StackObjects) -> StackNode:
         dials=objects.directory.numbers(_given(item, mounted), item.namespace, item.node),
         outside=_finds_peers_outside(item, objects),
         explores=not any(_PEX_OFF in text for one in mounted for text in texts(one.at("data"))),
-        others=frozenset(found for text in _given(item, mounted) if "(peers of " in text for found in _OTHER_STACK.findall(text)),
+        others=frozenset(found for text in _given(item, mounted) for found in _of_other_stacks(text)),
     )
 
 
@@ -269,8 +269,9 @@ def _text_at(value: Any, *path: str) -> str:
 # ---- whom it dials
 
 
-# What a rendering shows for the peers of another stack.
-_OTHER_STACK = re.compile(r"\(peers of ([^()\"]{1,80} in stack [^()\"]{1,120})\)")
+# What a rendering shows for the peers of another stack; those that a node knows and does not dial stand elsewhere.
+_OTHER_STACK = re.compile(r"\(peers of ([^()]{1,80} in stack [^()]{1,120})\)")
+_DIALLED_PEERS = re.compile(r'persistent_peers": "([^"]*)"')
 _PEX_OFF = '"pex": false'
 
 
@@ -279,6 +280,12 @@ def _given(item: Item, mounted: Sequence[Item]) -> Iterator[str]:
     yield from texts(item.at("spec", "template", "spec"))
     for one in mounted:
         yield from texts(one.at("data"))
+
+
+def _of_other_stacks(text: str) -> Iterator[str]:
+    if "(peers of " in text:
+        for peers in _DIALLED_PEERS.findall(text):
+            yield from _OTHER_STACK.findall(peers)
 
 
 def _mounted(item: Item, volumes: Sequence[dict[str, Any]], objects: StackObjects) -> Iterator[Item]:
