@@ -29,6 +29,7 @@ e2e: .venv/.dev ## real pods on the cluster of $KUBECONFIG; the Pulumi CLI too w
 bench: .venv/.dev
 	$(BIN)/python benchmarks/render.py
 	$(BIN)/python benchmarks/component.py
+	$(BIN)/python benchmarks/diff.py
 
 docs: .venv/.dev ## the JSON schema of stack files, the field tables, and the table of risks
 	$(BIN)/nodestead schema --out stacks/nodestead.schema.json

@@ -63,7 +63,9 @@ def containers(item: Item) -> Iterator[dict[str, Any]]:
 
 
 def pod_names(item: Item) -> list[str]:
-    """The names of a StatefulSet's pods."""
+    """The names of a StatefulSet's pods; what other workloads call theirs nobody knows before."""
+    if item.kind != "StatefulSet":
+        return [f"{item.name} ({number} of {replicas(item)})" for number in range(replicas(item), 0, -1)]
     given = item.at("spec", "ordinals", "start")
     start = given if isinstance(given, int) else 0
     return [f"{item.name}-{start + index}" for index in range(replicas(item))]

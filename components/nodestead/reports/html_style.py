@@ -13,7 +13,8 @@ STYLE: Final = """
 --danger:#ff9a92;--danger-bg:#3c1618;--caution:#e3b341;--caution-bg:#2f2410;--info:#79b8ff;--info-bg:#0c2340;
 --add:#7ee787;--add-bg:#12301c;--gone:#ff9a92;--gone-bg:#3c1618}}
 *{box-sizing:border-box}
-body{margin:0;overflow-wrap:break-word;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+body{margin:0;overflow-wrap:break-word;background:var(--bg);color:var(--fg);
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 header,main,footer{max-width:1360px;margin:0 auto;padding:0 16px;min-width:0}
 header{padding-top:24px}
 footer{padding-bottom:32px;color:var(--soft);font-size:13px}
@@ -35,7 +36,8 @@ padding:10px 14px;margin:0 0 12px;overflow-wrap:anywhere}
 .info{border-left-color:var(--info);background:var(--info-bg)}
 .tag{display:inline-block;border:1px solid;border-radius:10px;padding:0 8px;
 font-size:12px;font-weight:600;line-height:18px;margin-right:6px;white-space:nowrap}
-.t-danger,.t-replace,.t-remove{color:var(--danger)}.t-caution,.t-change{color:var(--caution)}.t-info{color:var(--info)}.t-add{color:var(--add)}
+.t-danger,.t-replace,.t-remove{color:var(--danger)}
+.t-caution,.t-change{color:var(--caution)}.t-info{color:var(--info)}.t-add{color:var(--add)}
 table{border-collapse:collapse;margin:6px 0 12px;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:3px 14px 3px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 th{font-weight:600}

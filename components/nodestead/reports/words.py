@@ -31,9 +31,14 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
 
 
 def of_severity(report: Report, severity: Severity) -> list[tuple[StackReport, Risk]]:
-    """The risks of one severity in all stacks that nobody accepted."""
-    risks = ((stack, risk) for stack in report.stacks for risk in stack.risks)
+    """The risks of one severity in all stacks that nobody accepted, but for what is told of every restart anyway."""
+    risks = ((stack, risk) for stack in report.stacks for risk in stack.risks if not _is_told(stack, risk))
     return [(stack, risk) for stack, risk in risks if risk.severity == severity and risk.accepted is None]
+
+
+def _is_told(stack: StackReport, risk: Risk) -> bool:
+    """Whether a report shows a finding as its batches."""
+    return risk.rule in ("pods-restart", "update-order") and any(plan.set == risk.subject for plan in stack.restarts)
 
 
 def is_unchanged(stack: StackReport) -> bool:
