@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pages import finish
+
 from nodestead.plans.stack import StackConfig
 
 TARGET = Path(__file__).parent.parent / "docs" / "fields.md"
@@ -99,17 +101,5 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Writes the page, or with --check tells whether it is current."""
-    text = page()
-    if "--check" not in sys.argv[1:]:
-        TARGET.write_text(text)
-        return 0
-    if TARGET.is_file() and TARGET.read_text() == text:
-        return 0
-    print(f"{TARGET.name} is not current; run make docs", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(finish(page(), TARGET))

@@ -14,10 +14,9 @@ import pulumi.runtime
 from pulumi.runtime import mocks, rpc, settings
 from pulumi.runtime.stack import run_pulumi_func
 
-__all__ = ["Monitor", "Recording", "Registered", "Where", "is_secret", "record"]
+from nodestead.changes.secret_text import SIGNATURE
 
-# What the SDK marks secrets, assets and references with on the wire (rpc._special_sig_key); part of the engine's protocol.
-SIGNATURE = "4dabf18193072939515e22adb298388d"
+__all__ = ["Monitor", "Recording", "Registered", "Where", "is_secret", "record"]
 
 
 @dataclass

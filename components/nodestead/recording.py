@@ -25,13 +25,13 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
-from nodestead.changes.snapshot import Item, SetFacts, Snapshot, snapshot_to_json
+from nodestead.changes.secret_text import SIGNATURE, smells
+from nodestead.changes.snapshot import PASSWORD_TYPE, Item, SetFacts, Snapshot, snapshot_to_json
 from nodestead.kubernetes.objects import BATCHES, Manifest
 from nodestead.preview.program_file import NO_STACK, Program, ProgramConfig, read_program
-from nodestead.preview.snapshots import PASSWORD_TYPE
 from nodestead.preview.stack_file import StackFileError
 from nodestead.preview.yaml_text import DEFERRED, SECRET
-from nodestead.recorder import SIGNATURE, Monitor, Recording, Registered, Where, record
+from nodestead.recorder import Monitor, Recording, Registered, Where, record
 
 __all__ = ["ProgramError", "main", "program_snapshot", "snapshot_of"]
 
@@ -257,14 +257,11 @@ def _shown(value: Any) -> Any:
     return DEFERRED if isinstance(value, str) and rpc.UNKNOWN in value else value
 
 
-_SMELLS = re.compile(r"(?i)passw|passphrase|secret|token|credential|private.?key|access.?key|api.?key")
-
-
 def _veiled(key: str, value: Any) -> Any:
     """An input of a resource of any kind, without what its program forgot to mark as secret."""
     if isinstance(value, str):
         # A kubeconfig is a path, or a text with credentials in it.
-        return SECRET if _SMELLS.search(key) or (key == "kubeconfig" and ("\n" in value or "{" in value)) else value
+        return SECRET if smells(key) or (key == "kubeconfig" and ("\n" in value or "{" in value)) else value
     if isinstance(value, dict):
         return {inner: _veiled(inner, item) for inner, item in cast("dict[str, Any]", value).items()}
     return [_veiled(key, item) for item in cast("list[Any]", value)] if isinstance(value, list) else value

@@ -34,7 +34,10 @@ _OPENER = urllib.request.build_opener(_NoRedirect())
 def ask(method: str, path: str, body: dict[str, Any] | None = None, **query: object) -> Any:
     """The answer to a request, as JSON."""
     with _opened(_request(method, path, body, query), again=method != "POST") as answer:
-        return json.loads(_bounded(answer, _LARGEST_ANSWER, path))
+        try:
+            return json.loads(_bounded(answer, _LARGEST_ANSWER, path))
+        except ValueError:
+            raise StepError(f"GitHub's answer to {method} {path} is no JSON") from None
 
 
 def pages(path: str, key: str | None = None, **query: object) -> Iterator[dict[str, Any]]:

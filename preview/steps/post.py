@@ -46,7 +46,9 @@ def _post() -> None:
     if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
         raise StepError("HEAD: is no commit")
     link = given("LINK")
-    about = f"<sub>Of commit {commit}{f'; [the run]({link}) keeps this report as a page' if link else ''}.</sub>"
+    # Whoever changes the workflow, or the code that renders, changes what is said.
+    kept = f"; [the run]({link}) keeps this report as a page" if link else ""
+    about = f"<sub>Made by the code of commit {commit} itself{kept}.</sub>"
     body = f"{head}{report.removeprefix(MARKER).strip()}\n\n{about}\n"
     if len(body) > LONGEST:
         raise StepError(f"the Markdown has {len(body):,} characters, and GitHub takes {LONGEST:,}")

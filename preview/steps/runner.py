@@ -28,7 +28,10 @@ __all__ = [
     "warning",
 ]
 
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASS(WORD|PHRASE)|CREDENTIAL|PRIVATE|(^|_)KEY($|_)|KUBECONFIG_TEXT|^ACTIONS_")
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASS(W|PHRASE)|(^|_)PASS($|_)|CREDENTIAL|PRIVATE|(^|_)(API)?KEY($|_)|MNEMONIC|KUBECONFIG_TEXT|^ACTIONS_"
+)
+_SIGNED_IN = re.compile(r"://[^\s/@:]*:(?P<password>[^\s/@]+)@")
 _RUNNER_FILES = frozenset({"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"})
 _HIDDEN = "[hidden]"
 _SHORTEST = 8
@@ -112,7 +115,7 @@ def unspoken(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]
         What a program that makes reports may see, a stand-in in place of each secret; and the secrets, which no report may hold.
     """
     passed = {
-        name: "[secret]" if _SECRET_NAME.search(name.upper()) else value
+        name: "[secret]" if _SECRET_NAME.search(name.upper()) or _SIGNED_IN.search(value) else value
         for name, value in environment.items()
         if name not in _RUNNER_FILES
     }
@@ -125,6 +128,7 @@ def secret_values(environment: Mapping[str, str]) -> list[str]:
     for name, value in environment.items():
         if _SECRET_NAME.search(name.upper()):
             found |= {text.strip() for text in (value, *value.splitlines())}
+        found |= {signed["password"] for signed in _SIGNED_IN.finditer(value)}
     return sorted((text for text in found if len(text) >= _SHORTEST), key=lambda text: (-len(text), text))
 
 

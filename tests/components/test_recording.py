@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from nodestead.changes.snapshot import Snapshot, snapshot_from_json, snapshot_to_json
-from nodestead.preview.snapshots import PASSWORD_TYPE, PROVIDER_TYPE, stack_snapshot
+from nodestead.changes.snapshot import PASSWORD_TYPE, PROVIDER_TYPE, Snapshot, snapshot_from_json, snapshot_to_json
+from nodestead.preview.snapshots import stack_snapshot
 from nodestead.preview.stack_file import StackFileError
 from nodestead.recording import ProgramError, program_snapshot
 

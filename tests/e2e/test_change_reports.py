@@ -7,7 +7,8 @@ import sys
 from typing import Any
 
 import pytest
-from engine import NewStack, Stack, dev_config, identities, versions, watching
+from engine import NewStack, Stack, dev_config, identities, objects, versions, watching
+from storage_groups import group
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster, pytest.mark.usefixtures("storage_image")]
 
@@ -150,3 +151,40 @@ def test_a_change_that_the_guard_refuses_is_told_before(reviewed: Reviewed) -> N
     code, report = reviewed.review()
     assert code == 2
     assert any("layout: perNode may not become pooled" in failure for failure in report["failures"])
+
+
+def test_workloads_that_are_made_anew_go_in_the_batches_that_both_reports_tell(reviewed: Reviewed) -> None:
+    patches = group()["patches"]
+    patches["StatefulSet"]["*"]["spec"]["podManagementPolicy"] = "OrderedReady"
+    claims = identities(reviewed.namespace, CLAIMS)
+    reviewed.configure(patches=patches)
+    told = [reviewed.diff(), reviewed.review()]
+
+    with watching(reviewed.namespace, "reviewed") as seen:
+        reviewed.stack.up()
+
+    happened = seen.batches()
+    for code, report in told:
+        assert (code, rules(report)) == (1, {"workload-replaced"})
+        assert joined(happened, batches(report)) == batches(report)
+    assert identities(reviewed.namespace, CLAIMS) == claims
+
+
+def test_a_pooled_group_that_grows_restarts_the_pods_that_it_had_one_by_one_from_the_last(reviewed: Reviewed) -> None:
+    pooled: dict[str, Any] = {"name": "pooled", "layout": "pooled", "bootstrap": {"kind": "none"}, "rollout": {"timeout": "60s"}}
+    reviewed.configure(replicas=2, **pooled)
+    reviewed.stack.up()
+    reviewed.commit()
+    first = identities(reviewed.namespace, "pods")
+    reviewed.configure(replicas=3, version="0.2.4", **pooled)
+    told = [reviewed.diff(), reviewed.review()]
+
+    reviewed.stack.up()
+
+    for code, report in told:
+        assert (code, rules(report), batches(report)) == (1, {"downgrade"}, [{"pooled-2"}, {"pooled-1"}])
+    pods = objects(reviewed.namespace, "pods")
+    born = {name: pod["metadata"]["creationTimestamp"] for name, pod in pods.items()}
+    assert set(born) == {"Pod/pooled-1", "Pod/pooled-2", "Pod/pooled-3"}
+    assert born["Pod/pooled-3"] <= born["Pod/pooled-2"] < born["Pod/pooled-1"]
+    assert not set(first.values()) & {pod["metadata"]["uid"] for pod in pods.values()}

@@ -35,7 +35,13 @@ def test_a_picture_is_made_where_one_is_asked_for(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     ("name", "args", "start"),
-    [("a.svg", [], "<svg"), ("a.mmd", [], "flowchart"), ("a.svg", ["--format", "mermaid"], "flowchart")],
+    [
+        ("a.svg", [], "<svg"),
+        ("a.mmd", [], "flowchart"),
+        ("a.md", [], "```mermaid\nflowchart"),
+        ("new/a.svg", [], "<svg"),
+        ("a.svg", ["--format", "mermaid"], "flowchart"),
+    ],
 )
 def test_a_file_is_written_in_the_format_that_its_name_or_the_option_says(
     name: str, args: list[str], start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -61,8 +67,19 @@ def test_a_refused_config_is_told_and_nothing_is_drawn(tmp_path: Path, capsys: p
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert graph("--out", str(tmp_path / "none" / "a.svg")) == 2
-    assert "none" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert graph("--out", str(tmp_path / "file" / "a.svg")) == 2
+    assert "file" in capsys.readouterr().err
+
+
+def test_a_file_of_no_known_format_is_refused_and_written_where_the_format_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert graph("--out", str(tmp_path / "a.pdf")) == 2
+    assert "a.pdf: its name has to end in .mmd, .md, .svg, or give --format" in capsys.readouterr().err
+    assert not (tmp_path / "a.pdf").exists()
+    assert graph("--out", str(tmp_path / "a.txt"), "--format", "mermaid") == 0
+    assert (tmp_path / "a.txt").read_text().startswith("flowchart")
 
 
 def test_an_unknown_format_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from preview_cases import CASES, changes, comparison, fields, read, recorded
@@ -111,6 +112,17 @@ def test_batches_are_those_of_the_component_and_else_those_of_the_dependencies(c
     assert restart.batches == (("codex-1", "codex-2"), ("codex-3", "codex-4"), ("codex-5",))
     assert restart.running == (None if case.endswith("brief") else 5)
     assert restart.replaced is case.startswith("workload")
+
+
+def test_a_state_that_does_not_tell_its_batches_is_read_by_its_dependencies() -> None:
+    preview = json.loads(recorded("image"))
+    for step in preview["steps"]:
+        for state in ("oldState", "newState"):
+            inputs: dict[str, Any] = (step.get(state) or {}).get("inputs") or {}
+            inputs.pop("rollout.batches", None)
+    for sides in (read("image"), read_preview(json.dumps(preview))):
+        (restart,) = restarts(comparison(sides))
+        assert restart.batches == (("codex-1", "codex-2"), ("codex-3", "codex-4"), ("codex-5",))
 
 
 def test_that_batches_are_read_from_dependencies_is_said() -> None:
@@ -272,7 +284,7 @@ def test_a_value_that_is_no_secret_any_more_changes_nothing_in_the_cluster_and_i
             [
                 (
                     "refused by a guard: local: the nodes' data was made for the old value; set it back, or make a new set under"
-                    " another name; software.chainId: local-1 may not become local-2"
+                    " another name\n  - software.chainId: local-1 may not become local-2"
                 )
             ],
         ),
@@ -280,8 +292,8 @@ def test_a_value_that_is_no_secret_any_more_changes_nothing_in_the_cluster_and_i
             "config-refused",
             [
                 (
-                    "the config is refused, 1 problem: storageNodeGroups.archive.replicas: -1 is refused: input should be greater"
-                    " than or equal to 0; change it to fit"
+                    "the config is refused, 1 problem:\n  - storageNodeGroups.archive.replicas: -1 is refused: input should be"
+                    " greater than or equal to 0; change it to fit"
                 )
             ],
         ),
@@ -300,7 +312,7 @@ def test_a_value_that_is_no_secret_any_more_changes_nothing_in_the_cluster_and_i
         ("image", []),
     ],
 )
-def test_why_a_preview_failed_is_told_in_one_line_without_a_traceback(case: str, expected: list[str]) -> None:
+def test_why_a_preview_failed_is_told_line_by_line_without_a_traceback(case: str, expected: list[str]) -> None:
     assert read(case).failures == expected
 
 

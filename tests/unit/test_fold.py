@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodestead.changes.compare import Change, EngineStep, compare
-from nodestead.changes.fold import FoldedEntry, fold, folded_names
+from nodestead.changes.fold import FoldedEntry, fold
 from nodestead.changes.labels import counted, label, short_image
+from nodestead.changes.names import folded_names
 from nodestead.changes.snapshot import Item, Snapshot
 from nodestead.changes.text_changes import text_changes
 
@@ -96,6 +97,25 @@ def test_equal_changes_of_nine_nodes_are_one_entry() -> None:
     assert entry.summary == "9 nodes: image 0.2.4 -> 0.2.5"
     assert (entry.objects, entry.names, entry.set, entry.follows) == (9, "codex-1 … codex-9", "codex", False)
     assert [(value.old, value.new, value.count) for value in entry.fields[0].values] == [("a/codex:0.2.4", "a/codex:0.2.5", 9)]
+
+
+def test_the_label_of_the_version_is_no_news_beside_the_image() -> None:
+    def labelled(image: str, **labels: str) -> Item:
+        made = node("codex-1", image)
+        made.manifest["metadata"]["labels"] |= {name.replace("_", "/"): value for name, value in labels.items()}
+        return made
+
+    def summary(old: Item, new: Item) -> str:
+        return entries([old], [new])[0].summary
+
+    version = "app.kubernetes.io_version"
+    before, after = labelled("a:1", **{version: "1"}), labelled("a:2", **{version: "2"})
+    assert summary(before, after) == "codex-1: image 1 -> 2"
+    assert "label app.kubernetes.io/version" in [one.label for one in entries([before], [after])[0].fields]
+    alone = labelled("a:1", **{version: "2"})
+    assert summary(before, alone) == "codex-1: label app.kubernetes.io/version 1 -> 2"
+    other = labelled("a:2", team="x", **{version: "2"})
+    assert summary(before, other) == "codex-1: image 1 -> 2 and 1 more field"
 
 
 def test_a_node_with_another_field_is_an_entry_of_its_own() -> None:
@@ -340,6 +360,15 @@ def test_equal_differences_of_large_texts_are_read_once() -> None:
         ("StatefulSet", "spec template spec containers [node] resources limits memory", "memory limit"),
         ("StatefulSet", "spec template spec containers [node] args [--log-level]", "argument --log-level"),
         ("StatefulSet", "spec template spec containers [node] env [LEVEL] value", "variable LEVEL"),
+        ("StatefulSet", "spec template spec volumes [key] secret secretName", "volume key's Secret"),
+        ("StatefulSet", "spec template spec volumes [conf] configMap name", "volume conf's ConfigMap"),
+        ("StatefulSet", "spec template spec volumes [key] secret optional", "spec.template.spec.volumes[key].secret.optional"),
+        ("StatefulSet", "spec template spec containers [node] env [A] valueFrom secretKeyRef name", "variable A's Secret"),
+        (
+            "StatefulSet",
+            "spec template spec containers [node] env [A] valueFrom secretKeyRef key",
+            "variable A's key of the Secret",
+        ),
         ("StatefulSet", "spec template spec containers [node] tty", "spec.template.spec.containers[node].tty"),
         ("PersistentVolumeClaim", "spec resources requests storage", "size"),
         ("Service", "spec ports [p2p] nodePort", "node port p2p"),
@@ -377,3 +406,9 @@ def test_an_image_is_its_tag_where_the_repository_is_the_same(old: str, new: str
 )
 def test_objects_are_counted_in_words(count: int, kind: str, said: str) -> None:
     assert counted(count, kind) == said
+
+
+def test_a_workload_of_several_pods_says_how_many_come_or_go() -> None:
+    pool = node("codex", replicas=3)
+    assert [one.summary for one in entries([pool], [])] == ["codex removed: replicas 3, image codex:1"]
+    assert [one.summary for one in entries([], [pool])] == ["codex added: replicas 3, image codex:1"]

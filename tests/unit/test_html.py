@@ -160,7 +160,7 @@ def test_a_full_report_is_a_whole_page() -> None:
 def test_the_worst_comes_first() -> None:
     words = page(FULL, {"name": "bad", "failures": ["refused"]}).words
     order = [
-        "1 danger, 1 caution, 1 stack not compared",
+        "1 danger, 1 caution, 1 of 2 stacks not compared",
         "Not compared",
         "Dangers (1)",
         "Cautions (1)",

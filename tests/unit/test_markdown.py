@@ -91,13 +91,28 @@ def test_dangers_come_first_then_what_was_not_compared_then_cautions() -> None:
         StackReport(name="dev", failures=["its config is refused"]),
     )
     text = markdown(made)
-    assert text.splitlines()[1] == "## 🔴 1 danger, 1 caution, 1 stack not compared in 2 stacks: 9 pods restart in 2 batches"
+    assert text.splitlines()[1] == "## 🔴 1 danger, 1 caution in 2 stacks, 1 of them not compared: 9 pods restart in 2 batches"
     places = [
         text.index(one)
         for one in ("A danger", "its config is refused", "A caution", "pods restart in 2 batches**", "A note", "All changes")
     ]
     assert places == sorted(places)
     assert text.index("<details>") < text.index("A note")
+
+
+def test_stacks_that_fail_for_one_reason_are_named_together() -> None:
+    made = [StackReport(name=f"s{number}", failures=["it is old"]) for number in range(22)]
+    assert "- `dev`: it is refused\n" in markdown(report(StackReport(name="dev", failures=["it is refused"]), *made))
+    assert "`s18`, `s19` and 2 more: it is old\n" in markdown(report(StackReport(name="dev", failures=["it is refused"]), *made))
+
+
+def test_a_failure_of_several_lines_is_a_list() -> None:
+    told = "it cannot be rendered: the config is refused, 2 problems:\n  - a.b: 'x' is *wrong*\n  - c: is required"
+    text = markdown(report(StackReport(name="prod", failures=[told])))
+    assert (
+        "- `prod`: it cannot be rendered: the config is refused, 2 problems:\n  - `a.b`: 'x' is `*wrong*`\n  - c: is required\n"
+        in text
+    )
 
 
 def test_a_stack_that_could_not_be_compared_says_nothing_of_changes() -> None:
@@ -372,10 +387,11 @@ def test_whatever_a_report_says_the_comment_is_text_within_its_limit(made: Repor
     rest = outside_code(text.removeprefix(MARKER))
     assert not re.search(r"@\w", rest)
     assert not re.search(r"#\w", rest)
-    assert "http" not in rest.replace("](<https://ci.example.org/1>)", "")
+    # The link is the caller's own: whatever it is, it stands in its one place and nowhere else.
+    assert "http" not in rest.replace(f"](<{link}>)", "")
     assert "![" not in rest
     tags = re.findall(r"<[^>]*>?", rest)
-    known = {"<details>", "<summary>", "</summary>", "</details>", "<https://ci.example.org/1>"}
+    known = {"<details>", "<summary>", "</summary>", "</details>", f"<{link}>"}
     assert set(tags) <= known
     assert tags.count("<details>") == tags.count("</details>") == tags.count("<summary>") == tags.count("</summary>")
     assert not set("\x1b\u202e\u2028\r\x07") & set(text)

@@ -309,7 +309,7 @@ def test_an_artifact_larger_than_it_says_is_cut_off(run: Run, github: GitHub) ->
 
 # ---- the comment
 
-ABOUT = f"<sub>Of commit {HEAD}; [the run](https://l/1) keeps this report as a page.</sub>"
+ABOUT = f"<sub>Made by the code of commit {HEAD} itself; [the run](https://l/1) keeps this report as a page.</sub>"
 BODY = f"{MARKER}\n<!-- nodestead-report -->\n# Two pods restart\n\n{ABOUT}\n"
 NOTES = "/repos/owner/repo/issues/7/comments"
 

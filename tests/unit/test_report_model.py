@@ -56,3 +56,17 @@ def test_a_text_that_is_too_large_is_not_read() -> None:
 def test_numbers_have_their_bounds() -> None:
     with pytest.raises(ValidationError):
         Entry(operation="add", kind="Service", objects=0, names="a", summary="a")
+
+
+def test_numbers_that_cannot_be_written_are_refused() -> None:
+    text = '{"stacks": [{"name": "a", "counts": {"added": %s, "changed": 0, "replaced": 0, "removed": 0, "unchanged": null}}], '
+    text += '"base": "a", "head": "b"}'
+    assert read_report(text % 10**30).stacks[0].counts is not None
+    for number in ("9" * 4_200, "9" * 5_000, "1e400", "-1"):
+        with pytest.raises(ReportError):
+            read_report(text % number)
+
+
+def test_no_text_of_a_report_holds_a_token() -> None:
+    report = read_report('{"stacks": [], "base": "ghp_hunter2hunter2hunter2", "head": "https://me:hunter2@example.org"}')
+    assert "hunter2" not in report.model_dump_json()

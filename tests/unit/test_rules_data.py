@@ -17,6 +17,7 @@ from change_cases import (
     found_by,
     ids,
     item,
+    key_volume,
     namespace,
     removed,
     rendered,
@@ -647,3 +648,33 @@ def test_objects_of_any_shape_are_read(broken: Any) -> None:
 def test_ids_are_unique_and_every_rule_says_what_to_do() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert all(rule.title and rule.happens.endswith(".") and rule.instead.endswith(".") for rule in RULES)
+
+
+def test_providers_that_prove_no_more_are_a_danger() -> None:
+    def at(*args: str, replicas: int | None = None) -> Item:
+        return stateful_set("codex-1", replicas=replicas, container={"args": ["persistence", *args]})
+
+    (found,) = found_by("proving-stopped", RULES, changed(at("--prover"), at()))
+    assert (found.subject, found.nodes) == ("codex", ("codex-1",))
+    for old, new in ((at(), at("--prover")), (at("--prover", replicas=0), at()), (at("--prover"), at(replicas=0))):
+        assert found_by("proving-stopped", RULES, changed(old, new)) == []
+
+
+def test_a_validator_without_its_data_may_sign_twice() -> None:
+    keys = key_volume("k", "priv_validator_key.json", "priv_validator_key.json", name="keys")
+
+    def at(data: dict[str, Any], *more: dict[str, Any]) -> Item:
+        return stateful_set("val-0", set="val", volumes=[data, *more])
+
+    (found,) = found_by("data-abandoned", RULES, changed(at(claim_volume("c"), keys), at(empty_volume(), keys)))
+    assert found.what.endswith("; val-0 signs on without what tells which blocks have been signed, and may sign twice")
+    (found,) = found_by("data-abandoned", RULES, changed(at(claim_volume("c")), at(empty_volume())))
+    assert "sign" not in found.what
+
+
+def test_the_pods_of_a_pooled_workload_that_goes_are_counted() -> None:
+    gone = stateful_set("codex", replicas=3, volumeClaimTemplates=[claim_template()], ordinals={"start": 1})
+    compared = comparison(snapshot(gone, sets=[facts()]), snapshot(sets=[facts()]))
+    (found,) = found_by("data-left-behind", RULES, compared)
+    assert found.what.startswith("3 nodes go, and the 3 claims ")
+    assert found.nodes == ("codex-1", "codex-2", "codex-3")

@@ -29,6 +29,7 @@ from groups import CODEX, MARKET, config
 from nodestead.changes.compare import Comparison, EngineStep
 from nodestead.changes.rule import Found
 from nodestead.changes.rules_keys import RULES
+from nodestead.changes.secret_text import safe_text
 from nodestead.changes.snapshot import Item, Snapshot
 
 SECOND = {"keys": {"kind": "seed", "generation": 2}}
@@ -80,7 +81,7 @@ def pair(first: str, second: str, **given: Any) -> Snapshot:
             hub(replicas=2),
             hub(replicas=2, **SECOND),
             "key-source-changed",
-            ["keys seed, generation 1 -> seed, generation 2: the nodes have other node ids"],
+            ["keys seed, generation 1 -> seed, generation 2; the nodes have other node ids"],
             ("hub-0", "hub-1"),
             id="the next generation of node keys",
         ),
@@ -112,7 +113,7 @@ def pair(first: str, second: str, **given: Any) -> Snapshot:
             codex(**BY_NAME),
             rendered({"codex": config(software=CODEX)}),
             "key-source-changed",
-            ["-> none: the nodes have no Ethereum key any more"],
+            ["-> none; the nodes have no Ethereum key any more"],
             ("codex-1",),
             id="no key any more",
         ),
@@ -120,7 +121,7 @@ def pair(first: str, second: str, **given: Any) -> Snapshot:
             val(),
             val(signer={"kind": "remote"}),
             "key-source-changed",
-            [f"Secret val, entry {KEY} is its key no more: the nodes have no consensus key any more"],
+            [f"Secret val, entry {KEY} is its key no more; the nodes have no consensus key any more"],
             ("val-0",),
             id="a remote signer",
         ),
@@ -253,19 +254,19 @@ def holder(name: str = "codex-1", key: str = "codex-1-key-g1", **given: Any) -> 
         pytest.param(
             secret("k", a="1"),
             secret("k", a="2"),
-            "other content of Secret k; it is immutable, and the API server refuses that: the nodes sign with other",
+            "other content of Secret k; it is immutable, and the API server refuses that; the nodes sign with other",
             id="an immutable one",
         ),
         pytest.param(
             secret("k", kept=False, a="1"),
             secret("k", kept=False, a="2"),
-            "other content of Secret k: the nodes sign with other",
+            "other content of Secret k; the nodes sign with other",
             id="an immutable one that is replaced",
         ),
         pytest.param(
             secret("k", immutable=False, a="1"),
             secret("k", immutable=False, b="1"),
-            "other content of Secret k: the nodes sign with other",
+            "other content of Secret k; the nodes sign with other",
             id="another entry instead",
         ),
     ],
@@ -295,7 +296,7 @@ def test_a_validator_that_is_none_any_more_keeps_its_node_id() -> None:
     base, head = (hub(**{**chains.LOCAL, "network": {"kind": "local", "validators": count}}) for count in (4, 3))
     (found,) = found_by("key-source-changed", RULES, comparison(base, head))
     assert found.what == (
-        "Secret hub-3-key-g1, entry priv_validator_key.json is its key no more: the nodes have no consensus key any more, and"
+        "Secret hub-3-key-g1, entry priv_validator_key.json is its key no more; the nodes have no consensus key any more, and"
         " sign only where a remote signer does it for them"
     )
     assert found.nodes == ("hub-3",)
@@ -378,7 +379,7 @@ def projected(name: str, entry: str) -> Item:
         pytest.param(
             snapshot(signer("val-0")),
             snapshot(signer("val-0"), signer("val-1")),
-            "val-0-0, val-1-0 use one key, Secret val, entry key: both sign blocks, which a chain takes for double signing",
+            "val-0-0, val-1-0 use one key, Secret val, entry key; both sign blocks, which a chain takes for double signing",
             ("val-0", "val-1"),
             id="a second node",
         ),
@@ -416,7 +417,7 @@ def projected(name: str, entry: str) -> Item:
         pytest.param(
             snapshot(holder("codex-1", "eth", entry="k")),
             snapshot(holder("codex-1", "eth", entry="k"), holder("codex-2", "eth", entry="k")),
-            "codex-1-0, codex-2-0 use one key, Secret eth, entry k: both send transactions from one address",
+            "codex-1-0, codex-2-0 use one key, Secret eth, entry k; both send transactions from one address",
             ("codex-1", "codex-2"),
             id="an Ethereum key",
         ),
@@ -567,3 +568,40 @@ def test_objects_of_any_shape_are_read(broken: Any) -> None:
 def test_ids_are_unique_and_every_rule_says_what_to_do() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert all(rule.title and rule.happens.endswith(".") and rule.instead.endswith(".") for rule in RULES)
+
+
+def test_another_consensus_key_in_the_same_secret_is_another_key() -> None:
+    def state(address: str) -> Snapshot:
+        return val(signer={"kind": "secret", "name": "val", "addresses": {"0": address}})
+
+    (found,) = found_by("key-source-changed", RULES, comparison(state(A), state(B)))
+    assert found.what.startswith(f"consensus key {A.upper()} -> {B.upper()}; validators sign with other consensus keys")
+    assert found_by("key-source-changed", RULES, comparison(state(A), state(A.upper()))) == []
+
+
+def test_a_key_of_its_own_after_a_remote_signer_is_one_key_at_two_places() -> None:
+    remote = val(signer={"kind": "remote"})
+    (found,) = found_by("key-moved", RULES, comparison(remote, val()))
+    assert f"val-0 signed by a remote signer, and signs with the consensus key {A.upper()} of its own from now on" in found.what
+    assert found_by("key-moved", RULES, comparison(val(), remote)) == []
+    assert found_by("key-moved", RULES, comparison(remote, remote)) == []
+
+
+def test_what_happens_to_keys_is_no_secret_to_a_report() -> None:
+    other = val(signer={"kind": "secret", "name": "another", "addresses": {"0": A}})
+    one = key_volume("k", KEY, KEY)
+    two = comparison(
+        snapshot(stateful_set("val-0", set="val", volumes=[one])),
+        snapshot(*(stateful_set(name, set="val", volumes=[one]) for name in ("val-0", "val-1"))),
+    )
+    for compared in (comparison(val(), other), comparison(val(), val(signer={"kind": "remote"})), two):
+        said = [found.what for rule in RULES for found in rule.find(compared)]
+        assert said
+        assert [safe_text(what) for what in said] == said
+
+
+def test_the_guard_of_a_key_stops_a_second_holder_in_its_namespace() -> None:
+    (found,) = found_by("key-moved", RULES, comparison(val("one"), val("two")))
+    assert found.what.endswith("in one update: its guard, which one-0 still holds, stops the update before two-0 starts")
+    (found,) = found_by("key-moved", RULES, comparison(val("one"), val("two", "other")))
+    assert found.what.endswith("in one update: for a time both may sign with it")

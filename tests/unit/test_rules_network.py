@@ -435,3 +435,35 @@ def test_a_new_workload_loosens_only_by_what_reaches_beyond_it() -> None:
     assert find("pod-security-loosened", states([], [node()])) == []
     (found,) = find("pod-security-loosened", states([], [node(pod={"hostPID": True})]))
     assert found.what == "pods share the processes with their host"
+
+
+def ports(name: str, *numbers: int, protocol: str = "TCP") -> Item:
+    given = [{"name": f"p{number}", "port": 1, "nodePort": number, "protocol": protocol} for number in numbers]
+    return make.service(name, type="NodePort", ports=given)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ([ports("a", 30001)], [ports("b", 30001)], "b wants TCP 30001, which a still has until it is deleted, at the end"),
+        ([ports("a", 30001), ports("b", 30002)], [ports("a", 30002), ports("b", 30003)],
+         "a wants TCP 30002, which b still has until it changes too"),
+        ([ports("a", 30001), ports("b", 30002)], [ports("c", 30001), ports("d", 30002)],
+         "c, d want TCP 30001, TCP 30002, which a, b still have until they are deleted, at the end"),
+        # near misses
+        ([ports("a", 30001)], [ports("a", 30001), ports("b", 30002)], None),
+        ([ports("a", 30001, 30002)], [ports("a", 30002, 30001)], None),
+        ([ports("a", 30001)], [ports("b", 30001, protocol="UDP")], None),
+        ([make.service("a", ports=[API])], [make.service("b", ports=[API])], None),
+    ],
+)  # fmt: skip
+def test_a_node_port_is_given_to_one_service_at_a_time(old: list[Item], new: list[Item], what: str | None) -> None:
+    found = [one.what.partition(": ")[0] for one in find("port-taken", states(old, new))]
+    assert found == ([what] if what else [])
+
+
+def test_rights_that_another_role_had_are_not_widened() -> None:
+    gone, came = (
+        make.item("ClusterRole", name, api="rbac.authorization.k8s.io/v1", set=name, rules=[GET]) for name in ("a", "b")
+    )
+    assert find("rights-widened", states([gone], [came])) == []

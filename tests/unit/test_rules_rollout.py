@@ -9,8 +9,8 @@ import pytest
 from nodestead.changes.compare import Comparison, EngineStep
 from nodestead.changes.rule import Found
 from nodestead.changes.rules_rollout import RULES
-from nodestead.changes.rules_versions import version
 from nodestead.changes.snapshot import Item, SetFacts
+from nodestead.changes.versions import version
 
 TEN = [f"codex-{number}" for number in range(1, 11)]
 
@@ -215,7 +215,7 @@ def test_protected_deleted_fails_the_update() -> None:
     (found,) = find("protected-deleted", make.removed(make.seed()))
     assert (found.subject, found.what) == (
         "codex",
-        "the update deletes RandomPassword/codex-seed and fails there: it is protected",
+        "the update would delete RandomPassword/codex-seed and fails, in its preview already: it is protected",
     )
     (replaced,) = find(
         "protected-deleted",
@@ -225,7 +225,7 @@ def test_protected_deleted_fails_the_update() -> None:
             steps={make.seed().identity: EngineStep("replace", ("length",))},
         ),
     )
-    assert "replaces RandomPassword/codex-seed" in replaced.what
+    assert "would replace RandomPassword/codex-seed" in replaced.what
     assert find("protected-deleted", make.removed(make.resource(make.RANDOM, "codex-seed", set="codex"))) == []
     assert find("protected-deleted", make.changed(make.seed(), make.seed(length=32))) == []
 
@@ -433,3 +433,65 @@ def test_disruption_budget_removed() -> None:
         find("disruption-budget-removed", make.comparison(make.snapshot(old, *labelled(3)), make.snapshot(other, *labelled(3))))
         == []
     )
+
+
+def bootstrapped(size: int, image: str) -> list[Item]:
+    return [make.stateful_set("codex-bootstrap-1", component="bootstrap-node", image=image), *nodes(TEN[:size], image=image)]
+
+
+ALL_BUT_ONE = "all 3 pods but those of the bootstrap nodes restart at the same time, and no data is served meanwhile"
+
+
+@pytest.mark.parametrize(
+    ("batches", "whats"),
+    [
+        ([["codex-bootstrap-1"], TEN[:3]], [ALL_BUT_ONE]),
+        ([["codex-bootstrap-1"], TEN[:2], TEN[2:3]], []),
+    ],
+)
+def test_a_bootstrap_node_serves_nothing_while_all_others_are_down(batches: list[list[str]], whats: list[str]) -> None:
+    sets = [make.facts(batches=batches)]
+    base, head = (make.snapshot(*bootstrapped(3, image), sets=sets) for image in ("a:1", "a:2"))
+    assert [one.what for one in find("all-nodes-down", make.comparison(base, head))] == whats
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "count"),
+    [
+        (nodes(TEN[:3]), [], 1),
+        (nodes(TEN[:3]), nodes(TEN[:3], replicas=0), 1),
+        ([make.stateful_set("codex", replicas=3)], [make.stateful_set("codex", replicas=0)], 1),
+        (bootstrapped(2, "a:1"), bootstrapped(0, "a:1"), 1),
+        # near misses
+        (nodes(TEN[:3]), nodes(TEN[:1]), 0),
+        (nodes(TEN[:1]), [], 0),
+        (nodes(TEN[:3], replicas=0), [], 0),
+    ],
+)
+def test_a_set_that_stays_without_a_node_is_down(old: list[Item], new: list[Item], count: int) -> None:
+    base, head = (make.snapshot(*items, sets=[make.facts()]) for items in (old, new))
+    assert len(find("all-nodes-down", make.comparison(base, head))) == count
+
+
+def test_what_a_guard_refuses_does_not_happen() -> None:
+    old, new = (
+        [make.stateful_set("codex", replicas=3, volumeClaimTemplates=[make.claim_template(size)])] for size in ("1Gi", "2Gi")
+    )
+    for kept, refused in (("1Gi", True), ("2Gi", False)):
+        base = make.snapshot(*old, sets=[make.facts(persistence__size=kept)])
+        compared = make.comparison(base, make.snapshot(*new, sets=[make.facts(persistence__size="2Gi")]))
+        for rule in ("all-nodes-down", "workload-replaced"):
+            (found,) = find(rule, compared)
+            assert found.what.endswith("; the update is refused in its preview") is refused
+
+
+def test_a_validator_that_stops_signs_no_more() -> None:
+    (found,) = find("node-stopped", make.changed(validator("val-0"), validator("val-0", replicas=0)))
+    assert found.what.endswith("; val-0 signs no more blocks")
+
+
+def test_one_pod_needs_no_budget() -> None:
+    budget = make.item("PodDisruptionBudget", "codex", api="policy/v1", set="codex", spec={"maxUnavailable": 1, "selector": {}})
+    for count, told in ((1, 0), (2, 1)):
+        stays = nodes(TEN[:count])
+        assert len(find("disruption-budget-removed", make.removed(budget, stays=stays))) == told

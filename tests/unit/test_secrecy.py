@@ -1,5 +1,6 @@
 """What reads like a secret never leaves a comparison."""
 
+import base64
 import json
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from nodestead.changes.compare import compare
 from nodestead.changes.secrecy import HIDDEN, safe_text, shown, unveiled
-from nodestead.changes.secret_text import MARKERS, smells
+from nodestead.changes.secret_text import MARKERS, smells, without_tokens
 from nodestead.changes.snapshot import Item, Snapshot
 from nodestead.preview.yaml_text import SECRET
 
@@ -125,17 +126,50 @@ def test_a_name_is_no_secret(name: str) -> None:
         f"{PEM}\nrest",
         PEM.replace("\n-----END EC PRIVATE KEY-----", ""),
         json.dumps({"tls": PEM}),
+        "rpc-login=me:hunter2",
+        "DB_PSWD=hunter2",
+        "curl -ume:hunter2 https://example.org",
+        "sshpass -p hunter2 ssh host",
+        "mysql -uroot -phunter2 db",
+        "redis-cli -h db -a hunter2 ping",
+        "me:hunter2@example.org",
+        "https://example.org/f?sv=1&sig=hunter2",
+        "https://hooks.slack.com/services/hunter2",
+        "https://api.telegram.org/bot123456:hunter2/sendMessage",
+        "machine github.com login me password hunter2",
+        "password hunter2",
+        'proxy_set_header X-Api-Key "hunter2";',
+        '{"headers":[{"name":"X-Api-Key","value":"hunter2"}]}',
+        "env:\n- name: DB_PASSWORD\n  value: hunter2",
+        '{"priv_key":{"type":"x","value":"hunter2"}}',
+        '{"token":"hunter2","a":1}',
+        "passwords:\n- hunter2\n- hunter2 too\nother: 1",
+        'tokens = [\n  "hunter2",\n]',
+        'password = """\nhunter2\n"""',
+        'PASSWORD="one\nhunter2"',
+        '[secrets]\nmine = "hunter2"',
+        "<password>hunter2</password>",
+        base64.b64encode(b"me:hunter2hunter2").decode(),
+        f"config: {base64.b64encode(b'password: hunter2').decode()}",
+        "glsa_hunter2hunter2hunter2",
     ],
 )  # fmt: skip
 def test_a_text_loses_its_secrets(text: str) -> None:
     safe = safe_text(text)
     assert "hunter2" not in safe
+    assert base64.b64encode(b"hunter2")[:8].decode() not in safe
     assert HIDDEN in safe
 
 
 @pytest.mark.parametrize(
     ("text", "secret"),
     [
+        (f"node key is {HEX}", HEX),
+        (f'["{HEX}"]', HEX),
+        (" ".join(f"{number}. {word}" for number, word in enumerate(WORDS.split(), 1)), "abandon"),
+        (WORDS.replace(" ", ","), "abandon"),
+        ("123456789:ABC-DEF1234ghIkl-zyx57W2v1u123ew11a", "ABC-DEF"),
+        (base64.b64encode(PEM.encode()).decode(), base64.b64encode(PEM.encode()).decode()[30:]),
         (HEX, HEX),
         (f"0x{HEX}", HEX),
         (f"SIGNER: {HEX}", HEX),
@@ -172,6 +206,25 @@ def test_what_is_a_secret_by_its_form_goes_too(text: str, secret: str) -> None:
         "0x9A110Ae7DC8916Fa741e38caAf204c3ace3eAB0c",
         "there are many lower case words that read like prose and are none of the list here",
         "http://host:8080/path@v1",
+        f"enode://{HEX}{HEX}@1.2.3.4:30303",
+        f'public_key = "{HEX}"',
+        f"{HEX}  genesis.json",
+        f'trust_hash = "{HEX.upper()}"',
+        '"pub_key": {\n  "type": "x",\n  "value": "oWg2ISpLF405Jcm2vXV+2v4fnjodh6aafuIdeoW+rUw="\n}',
+        '{"pub_key":{"type":"x","value":"oWg2ISpLF405Jcm2vXV+2v4fnjodh6aafuIdeoW+rUw="}}',
+        "https://raw.githubusercontent.com/cosmos/mainnet/ade4d8bc8cbe014af6ebdf3cb7b1e9ad36f412c0/genesis.json",
+        "https://snapshots.example.com/cosmoshub-4-pruned-24567890-20261101",
+        "https://bucket.s3.amazonaws.com/mainnet-2026-11-20T00-00-00/latest",
+        "https://ipfs.io/ipfs/QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPA5A",
+        f"https://github.com/x/y/releases/download/v1.2.3/bin-linux-amd64?checksum=sha256:{HEX}",
+        "gosu -u 1000:1000 x",
+        "mkdir -p /data/keys2",
+        "the password is wrong, and the passphrase of the node too",
+        "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
+        "eth,net,web,debug,admin,miner,shh,clique,txpool,les,personal,trace,parity,rpc",
+        '[api]\nenable = true\naddress = "tcp://0.0.0.0:1317"',
+        "name: peers\nvalue: 12",
+        '["a", "b"]',
         "",
         "a\nb\n",
     ],
@@ -181,8 +234,25 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 
 def test_many_characters_without_an_end_cost_no_more_than_they_are() -> None:
-    for text in ("a" * 300_000, "-" * 300_000, "a:" * 100_000, "://" * 100_000, "abc " * 75_000, '"' * 100_000, "\\" * 300_000):
+    for text in (
+        "a" * 300_000,
+        "-" * 300_000,
+        "a:" * 100_000,
+        "://" * 100_000,
+        "curl " * 60_000,
+        "<a>" * 99_999,
+        "a.b:cdef@" * 30_000,
+        "[" * 300_000,
+        "abc " * 75_000,
+        '"' * 100_000,
+        "\\" * 300_000,
+    ):
         safe_text(text)
+
+
+def test_a_name_loses_tokens_alone() -> None:
+    name = "Secret codex-seed, password: x, ghp_hunter2hunter2hunter2 of https://me:hunter2@example.org"
+    assert without_tokens(name) == f"Secret codex-seed, password: x, {HIDDEN} of https://{HIDDEN}@example.org"
 
 
 def test_the_markers_are_those_that_renderings_write() -> None:
@@ -221,6 +291,7 @@ def texts(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str | None, st
 
 MAP = {"valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}
 OTHER = {"valueFrom": {"secretKeyRef": {"name": "b", "key": "c"}}}
+APPLIED = {"kubectl.kubernetes.io/last-applied-configuration": '{"a": "hunter2"}'}
 REF = {"valueFrom": {"secretKeyRef": {"name": "rpc", "key": "url"}}}
 
 
@@ -238,6 +309,24 @@ REF = {"valueFrom": {"secretKeyRef": {"name": "rpc", "key": "url"}}}
         (workload([{"name": "RPC", **REF}]), workload([{"name": "RPC", "value": "hunter2"}])),
         (workload([{"name": "RPC", "value": "hunter2"}]), workload([{"name": "RPC", **REF}])),
         (config_map(password="x"), config_map(password="hunter2")),
+        (config_map(a="x"), config_map(**{".netrc": "hunter2"})),
+        (workload(args=["-u", "me:x"]), workload(args=["-u", "me:hunter2"])),
+        (workload(args=["--rpc-login", "me:x"]), workload(args=["--rpc-login", "me:hunter2"])),
+        (workload(args=["-p", "x"]), workload(args=["-p", "hunter2"])),
+        (config_map(a="x"), config_map(a="x") | {"metadata": {"name": "config", "namespace": "x", "annotations": APPLIED}}),
+        (config_map(a="x") | {"spec": {"passwords": ["x"]}}, config_map(a="x") | {"spec": {"passwords": ["hunter2"]}}),
+        *(
+            (
+                {"kind": kind, "metadata": {"name": "c"}, "inputs": {key: old}},
+                {"kind": kind, "metadata": {"name": "c"}, "inputs": {key: new}},
+            )
+            for kind, key, old, new in (
+                ("aws:iam/accessKey:AccessKey", "secret", "x", "hunter2"),
+                ("random:index/randomBytes:RandomBytes", "base64", "x", "hunter2"),
+                ("random:index/randomId:RandomId", "b64Url", "x", "hunter2"),
+                ("a:b:C", "credentials", ["x"], ["hunter2"]),
+            )
+        ),
         (config_map(a="x"), config_map(a="x", password="hunter2")),
         (config_map(a="password: x"), config_map(a="password: hunter2")),
         (config_map(a="x"), {**config_map(a="x"), "binaryData": {"b": "hunter2"}}),
@@ -283,6 +372,11 @@ def test_what_was_secret_on_one_side_is_hidden_on_the_other() -> None:
         (workload([{"name": "A", **REF}]), workload([{"name": "A", "valueFrom": {"secretKeyRef": {"name": "rpc", "key": "to"}}}]),
          [("url", "to")]),
         (workload(automountServiceAccountToken=True), workload(automountServiceAccountToken=False), [("true", "false")]),
+        (workload(args=["-p", "80"]), workload(args=["-p", "8080:80"]), [("80", "8080:80")]),
+        (workload(args=["-u", "1:1"]), workload(args=["-u", "1000:1000"]), [("1:1", "1000:1000")]),
+        ({"kind": "pulumi:providers:kubernetes", "metadata": {"name": "c"}, "inputs": {"kubeconfig": "/a/b"}},
+         {"kind": "pulumi:providers:kubernetes", "metadata": {"name": "c"}, "inputs": {"kubeconfig": "~/.kube/config"}},
+         [("/a/b", "~/.kube/config")]),
         (workload(terminationGracePeriodSeconds=1), workload(terminationGracePeriodSeconds=2), [("1", "2")]),
         (workload([{"name": "KEY", "value": "/run/a/key"}]), workload([{"name": "KEY", "value": "/run/b/key"}]),
          [("/run/a/key", "/run/b/key")]),

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from repositories import ROOT
 
-from nodestead.changes.snapshot import Item, snapshot_from_json, snapshot_to_json
+from nodestead.changes.snapshot import PASSWORD_TYPE, PROVIDER_TYPE, Item, snapshot_from_json, snapshot_to_json
 from nodestead.preview.render import StackRefusedError, render_stack
-from nodestead.preview.snapshots import PASSWORD_TYPE, PROVIDER_TYPE, stack_snapshot
+from nodestead.preview.snapshots import stack_snapshot
 from nodestead.preview.stack_file import StackFileError
 from nodestead.preview.yaml_text import plain
 
@@ -120,3 +120,10 @@ def test_a_refused_config_and_a_missing_stack_are_refused(tmp_path: Path) -> Non
         stack_snapshot("x", written(tmp_path, "  nodestead:storageNodeGroup: {}\n"))
     with pytest.raises(StackFileError, match="no such stack"):
         stack_snapshot("y", tmp_path)
+
+
+@pytest.mark.parametrize("seed", ["5eed" * 16, "{secure: v1:abcd:efgh}"])
+def test_a_seed_that_the_config_gives_is_not_generated(tmp_path: Path, seed: str) -> None:
+    keys = f"keys: {{kind: seed, seed: {seed!r}}}" if seed.startswith("5") else f"keys: {{kind: seed, seed: {seed}}}"
+
+    assert secrets_of(tmp_path, f"software: {{kind: codex, version: 0.2.5, {MARKET}}}, {keys}") == {}

@@ -164,6 +164,11 @@ def test_an_unknown_stack_names_the_known_ones(tmp_path: Path) -> None:
     assert str(refusal.value) == f"{root}/stacks/Pulumi.dev.yaml: no such stack; the stacks there are prod, staging"
 
 
+def test_an_unknown_stack_with_a_name_like_a_known_one_is_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(StackFileError, match=r"no such stack; did you mean staging\? the stacks there are prod, staging$"):
+        read_stack("stagin", project(tmp_path, prod="", staging=""))
+
+
 def test_a_folder_without_stacks_says_so(tmp_path: Path) -> None:
     with pytest.raises(StackFileError, match=r"no such stack; no stack is there$"):
         read_stack("dev", tmp_path)
@@ -208,7 +213,7 @@ def test_a_name_reaches_no_file_outside_of_the_stack_folder(tmp_path: Path) -> N
         (b"config: \xff\n", ": is no UTF-8 text at byte 8; save it as UTF-8"),
         (b"config: \x07\n", ": is not YAML: "),
         (b"config: " + b"[" * 100_000, ":1:108: is not YAML: nested deeper than 100 levels"),
-        (b"config: {nodestead:a: &a [*a]}\n", ": is not YAML: a reference to itself"),
+        (b"config: {nodestead:a: &a [*a]}\n", ":1:27: is not YAML: a reference to itself"),
         (b"config: {nodestead:a: !!int x}\n", ": is not YAML: "),
         (b"config: {nodestead:a: !!timestamp x}\n", ": is not YAML: "),
     ],

@@ -116,6 +116,59 @@ def test_dangers_come_first_then_failures_then_cautions_and_notes_after_the_fact
     assert places == sorted(places)
 
 
+def test_cases_of_one_rule_stand_together_and_the_remedy_is_said_once() -> None:
+    text = terminal(report(risks=[risk(), risk(rule="other", title="Another"), risk(subject="hub", nodes="hub-0")]))
+    start = text.index("DANGER")
+    assert text[start : text.index("DANGER  Another")] == (
+        "DANGER  A volume shrinks (volume-shrunk), 2 cases\n"
+        "  - codex: 2Gi -> 1Gi\n"
+        "  - hub (hub-0): 2Gi -> 1Gi\n"
+        "  Instead: Keep it.\n\n"
+    )
+    assert text.startswith("3 dangers in stack prod")
+
+
+def test_a_failure_of_several_lines_is_read_line_by_line() -> None:
+    told = "it is refused, 2 problems:\n  - a: is wrong\n\n  - b: is required" + "\n  - c" * 50
+    lines = terminal(report(failures=[told])).splitlines()
+    first = lines.index("  it is refused, 2 problems:")
+    assert lines[first + 1 : first + 4] == ["    - a: is wrong", "    - b: is required", "    - c"]
+    assert "    - and 13 more lines" in lines
+
+
+def test_stacks_that_fail_for_one_reason_are_named_together() -> None:
+    made = [StackReport(name=name, failures=["it is old"]) for name in ("dev", "prod")]
+    text = terminal(Report(base="main", head="x", stacks=[*made, StackReport(name="qa", failures=["it is refused"])]))
+    assert text == (
+        "3 of 3 stacks not compared\nmain -> x\n\nNOT COMPARED  stacks dev, prod\n  it is old\n\n"
+        "NOT COMPARED  stack qa\n  it is refused\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stacks", "first"),
+    [
+        ([{"failures": ["f"]}, {}], "1 of 2 stacks not compared: 9 pods restart in 2 batches"),
+        ([{"failures": ["f"]}, {"risks": [risk()]}], "1 danger in 2 stacks, 1 of them not compared: 9 pods restart in 2 batches"),
+        ([{"failures": ["f", "g"]}], "2 failures in stack prod"),
+        ([{"risks": [risk(), risk("caution")]}], "1 danger, 1 caution in stack prod: 9 pods restart in 2 batches"),
+    ],
+)
+def test_the_first_line_says_how_many_stacks_are_missing(stacks: list[dict[str, Any]], first: str) -> None:
+    made = [
+        StackReport(name="prod", failures=one["failures"]) if "failures" in one else report(**one).stacks[0] for one in stacks
+    ]
+    assert terminal(Report(base="main", head="x", stacks=made)).splitlines()[0] == first
+
+
+def test_a_report_longer_than_a_screen_ends_as_it_begins() -> None:
+    entries = [BUMP.model_copy(update={"summary": f"entry {number}"}) for number in range(40)]
+    lines = terminal(report(risks=[risk()], groups=[Group(set="codex", entries=entries)])).splitlines()
+    assert (lines[-2], lines[-1]) == ("", lines[0])
+    short = terminal(report(risks=[risk()])).splitlines()
+    assert short.count(short[0]) == 1
+
+
 def test_lines_fit_the_terminal_but_for_names_that_are_longer() -> None:
     long = "word " * 40 + "n" * 90
     text = terminal(report(risks=[risk(what=long, instead=long, title=long)], notes=[long]), width=60)

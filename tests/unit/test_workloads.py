@@ -9,6 +9,7 @@ from nodestead.changes.snapshot import Item, SetFacts, Snapshot
 from nodestead.changes.workloads import Restart, pod_names, replicas, restarts, running_pods
 
 ON_DELETE = {"type": "OnDelete"}
+PARTITION = {"rollingUpdate": {"partition": 3}}
 
 
 def node(name: str, image: str = "a:1", set_name: str = "codex", **spec: Any) -> Item:
@@ -101,6 +102,65 @@ def test_sets_restart_each_for_itself() -> None:
 
 def test_pods_are_counted() -> None:
     snapshot = stack(node("codex-1"), node("codex-2", replicas=0), node("codex-3", replicas=4), node("hub-0", set_name="hub"))
-    assert (running_pods(snapshot, "codex"), running_pods(snapshot, "hub"), running_pods(snapshot, "none")) == (5, 1, 0)
+    assert running_pods(snapshot) == {"codex": 5, "hub": 1}
     assert replicas(node("codex-1", replicas=2.0)) == 2
     assert pod_names(node("codex", replicas=2)) == ["codex-0", "codex-1"]
+
+
+def pooled(image: str, count: int, first: int = 1, **spec: Any) -> Snapshot:
+    return stack(node("codex", image, replicas=count, ordinals={"start": first}, **spec), batches=[["codex"]])
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "batches"),
+    [
+        pytest.param(pooled("a:1", 2), pooled("a:2", 4), (("codex-2",), ("codex-1",)), id="it grows"),
+        pytest.param(pooled("a:1", 4), pooled("a:2", 2), (("codex-2",), ("codex-1",)), id="it shrinks"),
+        pytest.param(pooled("a:1", 1), pooled("a:2", 3), (("codex-1",),), id="it grows from one"),
+        pytest.param(pooled("a:1", 3), pooled("a:2", 1), (("codex-1",),), id="it shrinks to one"),
+        pytest.param(pooled("a:1", 3, 1), pooled("a:2", 3, 2), (("codex-3",), ("codex-2",)), id="it begins later"),
+        pytest.param(pooled("a:1", 3), pooled("a:2", 3, updateStrategy=PARTITION), (("codex-3",),), id="a partition"),
+    ],
+)  # fmt: skip
+def test_only_pods_that_are_there_before_and_afterwards_restart(
+    base: Snapshot, head: Snapshot, batches: tuple[tuple[str, ...], ...]
+) -> None:
+    assert [one.batches for one in restarts(compare(base, head))] == [batches]
+
+
+def test_a_workload_without_a_pod_in_common_restarts_none() -> None:
+    assert restarts(compare(pooled("a:1", 2, 1), pooled("a:2", 2, 3))) == []
+
+
+def deployment(image: str, **spec: Any) -> Snapshot:
+    template = {"spec": {"containers": [{"name": "node", "image": image}]}}
+    metadata = {"name": "node", "namespace": "n"}
+    item = Item({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"template": template, **spec}})
+    return stack(item)
+
+
+@pytest.mark.parametrize(
+    ("spec", "sizes", "all_at_once"),
+    [
+        pytest.param({}, [1], False, id="one pod, the new one first"),
+        pytest.param({"replicas": 3}, [1, 1, 1], False, id="the new one first"),
+        pytest.param({"replicas": 8}, [2, 2, 2, 2], False, id="a quarter"),
+        pytest.param({"replicas": 4, "strategy": {"rollingUpdate": {"maxUnavailable": "50%"}}}, [2, 2], False, id="half"),
+        pytest.param({"replicas": 2, "strategy": {"rollingUpdate": {"maxUnavailable": 2}}}, [2], True, id="all may be away"),
+        pytest.param({"replicas": 3, "strategy": {"type": "Recreate"}}, [3], True, id="the old ones go first"),
+        pytest.param({"strategy": {"type": "Recreate"}}, [1], True, id="the old one goes first"),
+    ],
+)
+def test_a_deployment_rolls_by_its_strategy(spec: dict[str, Any], sizes: list[int], all_at_once: bool) -> None:
+    (found,) = restarts(compare(deployment("a:1", **spec), deployment("a:2", **spec)))
+    assert [len(batch) for batch in found.batches] == sizes
+    assert found.all_at_once is all_at_once
+
+
+def test_pods_of_a_deployment_are_numbered_in_the_order_in_which_they_are_told() -> None:
+    (found,) = restarts(compare(deployment("a:1", replicas=2), deployment("a:2", replicas=2)))
+    assert found.batches == (("node (1 of 2)",), ("node (2 of 2)",))
+
+
+def test_a_deployment_that_is_paused_restarts_nothing() -> None:
+    assert restarts(compare(deployment("a:1", paused=True), deployment("a:2", paused=True))) == []

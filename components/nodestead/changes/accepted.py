@@ -1,6 +1,5 @@
 """The risks that a repository accepts, each with a reason."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, cast
 
@@ -9,7 +8,8 @@ from pydantic import Field, StringConstraints
 
 from nodestead.changes.rule import Finding
 from nodestead.changes.rules import RULES
-from nodestead.config.base import ConfigError, Model, Problem, parse
+from nodestead.config.base import ConfigError, Model, Problem, near_name, parse
+from nodestead.config.yaml_shape import refuse_shape
 
 __all__ = ["NOTHING_ACCEPTED", "Acceptance", "Acceptances", "AcceptedError", "read_acceptances"]
 
@@ -36,8 +36,7 @@ class Acceptance(Model):
         """The rule must be one, and somebody must have said why."""
         known = [rule.id for rule in RULES]
         if self.rule not in known:
-            near = difflib.get_close_matches(self.rule, known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else "docs/risks.md lists all rules"
+            remedy = near_name(self.rule, known, "docs/risks.md lists all rules")
             yield Problem(["rule"], f"{self.rule!r} is no rule; {remedy}")
         if not self.reason:
             yield Problem(["reason"], "'' says nothing; a risk is accepted for a reason, so write it in a sentence")
@@ -127,7 +126,7 @@ def _content(text: str, where: str) -> Any:
     if len(text) > _LARGEST:
         raise AcceptedError(f"{where}: it has {len(text):,} characters, and at most {_LARGEST:,} are read; accept less")
     try:
-        _refuse_structure(text)
+        refuse_shape(text, _DEEPEST, references=False)
         return yaml.load(text.removeprefix("\ufeff"), _Loader)  # noqa: S506 # it makes texts, lists and mappings, nothing else
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -135,23 +134,6 @@ def _content(text: str, where: str) -> Any:
         raise AcceptedError(f"{where}{place}: it is not YAML: {error.problem or error.context}") from None
     except (yaml.YAMLError, ValueError, TypeError):
         raise AcceptedError(f"{where}: it is not YAML; it holds a control character or a key that is no text") from None
-
-
-def _refuse_structure(text: str) -> None:
-    """Ends before libyaml, which composes by recursion in C, dies of a hundred thousand brackets; nobody needs references."""
-    depth = 0
-    events = cast("Iterator[object]", yaml.parse(text, yaml.CSafeLoader))  # pyright: ignore[reportUnknownMemberType]
-    for event in events:
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                problem="a reference (*) has no place here; write the value", problem_mark=event.start_mark
-            )
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _DEEPEST:
-                raise yaml.MarkedYAMLError(problem=f"nested deeper than {_DEEPEST} levels", problem_mark=event.start_mark)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
 
 
 class _Loader(yaml.CBaseLoader):

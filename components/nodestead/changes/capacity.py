@@ -1,10 +1,11 @@
 """What a stack asks of a cluster."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
+from nodestead.changes.plain import mapping, mappings
 from nodestead.changes.snapshot import Item, Snapshot
 from nodestead.changes.workloads import WORKLOADS, pod_spec, replicas
 from nodestead.config.fragments import quantity_amount
@@ -77,35 +78,26 @@ def _pod_request(item: Item, resource: str) -> Decimal:
     """What the scheduler sets aside for one pod: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/."""
     pod = pod_spec(item)
     beside = highest = Decimal(0)
-    for container in _mappings(pod.get("initContainers")):
+    for container in mappings(pod.get("initContainers")):
         asked = _request(container, resource)
         if container.get("restartPolicy") == "Always":
             beside += asked
             highest = max(highest, beside)
         else:
             highest = max(highest, beside + asked)
-    return max(highest, beside + sum((_request(one, resource) for one in _mappings(pod.get("containers"))), Decimal(0)))
+    return max(highest, beside + sum((_request(one, resource) for one in mappings(pod.get("containers"))), Decimal(0)))
 
 
 def _request(container: Mapping[str, Any], resource: str) -> Decimal:
-    resources = _mapping(container.get("resources"))
+    resources = mapping(container.get("resources"))
     # A limit without a request is the request.
-    return amount({**_mapping(resources.get("limits")), **_mapping(resources.get("requests"))}.get(resource))
+    return amount({**mapping(resources.get("limits")), **mapping(resources.get("requests"))}.get(resource))
 
 
 def _templates(item: Item) -> Sequence[dict[str, Any]]:
-    return list(_mappings(item.at("spec", "volumeClaimTemplates")))
+    return list(mappings(item.at("spec", "volumeClaimTemplates")))
 
 
 def _requested_storage(claim: Mapping[str, Any]) -> Decimal:
-    resources = _mapping(_mapping(claim.get("spec")).get("resources"))
-    return amount(_mapping(resources.get("requests")).get("storage"))
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _mappings(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        yield from (cast("dict[str, Any]", one) for one in cast("list[Any]", value) if isinstance(one, dict))
+    resources = mapping(mapping(claim.get("spec")).get("resources"))
+    return amount(mapping(resources.get("requests")).get("storage"))

@@ -2,14 +2,28 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, cast
+from functools import wraps
+from typing import Any, Final, Literal, TypeVar, cast
 
+from nodestead.changes.secret_text import SECRETS
 from nodestead.changes.snapshot import Item, Snapshot
 from nodestead.kubernetes.objects import Identity
 
-__all__ = ["ABSENT", "Absent", "Change", "Comparison", "EngineStep", "FieldChange", "Operation", "Path", "compare", "path_text"]
+__all__ = [
+    "ABSENT",
+    "Absent",
+    "Change",
+    "Comparison",
+    "EngineStep",
+    "FieldChange",
+    "Operation",
+    "Path",
+    "compare",
+    "once",
+    "path_text",
+]
 
 Path = tuple[str, ...]
 """Where a field is: keys, and `[name]` or `[0]` for the items of lists."""
@@ -71,6 +85,7 @@ class Change:
         new: The object afterwards; None where it is removed.
         fields: What differs, for one that is changed or replaced.
         reasons: The fields that cannot change in place, for one that is replaced.
+        known: What `once` keeps.
     """
 
     operation: Operation
@@ -78,6 +93,7 @@ class Change:
     new: Item | None
     fields: tuple[FieldChange, ...] = ()
     reasons: tuple[str, ...] = ()
+    known: dict[Any, Any] = field(default_factory=dict[Any, Any], init=False, repr=False, compare=False)
 
     @property
     def item(self) -> Item:
@@ -97,11 +113,13 @@ class Comparison:
         base: The state before.
         head: The state afterwards.
         changes: Every object that differs, in the order of the head; removed ones come last.
+        known: What `once` keeps.
     """
 
     base: Snapshot
     head: Snapshot
     changes: list[Change] = field(default_factory=list[Change])
+    known: dict[Any, Any] = field(default_factory=dict[Any, Any], init=False, repr=False, compare=False)
 
     @property
     def complete(self) -> bool:
@@ -111,6 +129,25 @@ class Comparison:
     def of_kind(self, *kinds: str) -> Iterator[Change]:
         """The changes of Kubernetes objects of some kinds."""
         return (one for one in self.changes if one.item.kind in kinds and one.item.is_object)
+
+
+Compared = TypeVar("Compared", Change, Comparison)
+Result = TypeVar("Result")
+
+
+def once(find: Callable[[Compared], Result]) -> Callable[[Compared], Result]:
+    """Makes a pure function of a change, or of a comparison, find its result once for each, because many rules ask for it.
+
+    The result is shared: whoever gets it leaves it as it is.
+    """
+
+    @wraps(find)
+    def found(of: Compared) -> Result:
+        if find not in of.known:
+            of.known[find] = find(of)
+        return cast("Result", of.known[find])
+
+    return found
 
 
 def compare(base: Snapshot, head: Snapshot, steps: Mapping[Identity, EngineStep] | None = None) -> Comparison:
@@ -136,7 +173,7 @@ def compare(base: Snapshot, head: Snapshot, steps: Mapping[Identity, EngineStep]
         if old.manifest == new.manifest and (step is None or (step.operation != "replace" and not step.hidden)):
             continue
         changed = tuple(_marked(_differences(old.manifest, new.manifest, ()), follows)) if old.manifest != new.manifest else ()
-        changed += tuple(FieldChange(path, *_SECRETS) for path in (step.hidden if step is not None else ()))
+        changed += tuple(FieldChange(path, *SECRETS) for path in (step.hidden if step is not None else ()))
         # What has another name with its content is made beside the old one; nobody would call that a replacement.
         in_place = key in old_names
         reasons = () if in_place else _reasons(new, changed) if steps is None else step.reasons if step is not None else ()
@@ -145,9 +182,6 @@ def compare(base: Snapshot, head: Snapshot, steps: Mapping[Identity, EngineStep]
     gone = (item for key, item in base.items.items() if key not in head.items and key not in renamed)
     changes += [Change("remove", item, None) for item in gone]
     return Comparison(base, head, changes)
-
-
-_SECRETS = ("[secret]", "[another secret]")
 
 
 def path_text(path: Path) -> str:

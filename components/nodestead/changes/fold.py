@@ -12,7 +12,7 @@ from nodestead.changes.names import folded_names, template
 from nodestead.changes.snapshot import Item
 from nodestead.changes.workloads import WORKLOADS, replicas
 
-__all__ = ["FoldedEntry", "fold", "folded_names"]
+__all__ = ["FoldedEntry", "fold"]
 
 MOST_FIELDS: Final = 60
 """Fields that an entry names."""
@@ -128,6 +128,10 @@ def _entry(changes: Sequence[Change], patience: Patience) -> FoldedEntry:
     return FoldedEntry(item.set, first.operation, item.kind, len(changes), names, fields, more, follows, summary)
 
 
+def _is_version(one: FoldedField) -> bool:
+    return one.label.removeprefix("pod ") == "label app.kubernetes.io/version"
+
+
 def _who(item: Item, count: int) -> str:
     is_node = item.kind in WORKLOADS and bool(item.set)
     if count > 1:
@@ -148,7 +152,9 @@ def _what(change: Change, count: int, fields: Sequence[FoldedField], more: int, 
     else:
         told = [one for one in fields if not one.follows]
         parts = list(dict.fromkeys(one_line(one) for one in told if not one.minor))
-        minor = list(dict.fromkeys(one_line(one) for one in told if one.minor))
+        # The label of the version says what the tag of the image says.
+        is_told = any(one.label == "image" for one in told)
+        minor = list(dict.fromkeys(one_line(one) for one in told if one.minor and not (is_told and _is_version(one))))
         more += len(minor) if parts else 0
         parts = parts or minor
     rest = max(0, len(parts) - _IN_SUMMARY) + more

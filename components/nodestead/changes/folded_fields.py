@@ -130,7 +130,7 @@ def _unread_difference(one: FieldChange, node: str) -> tuple[Any, ...] | None:
 
 def _texts(change: Change, one: FieldChange) -> _Pair:
     old, new = shown(change, one)
-    if one.path == ("spec", "replicas") and change.item.kind in WORKLOADS:
+    if one.path == ("spec", "replicas") and change.item.kind in WORKLOADS and change.old is not None and change.new is not None:
         # What the API server takes where nothing is said.
         old, new = (old or "1", new or "1") if old != new else (old, new)
     return without_flag(one.path, old), without_flag(one.path, new)

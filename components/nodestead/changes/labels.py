@@ -1,10 +1,11 @@
 """What people call fields and objects."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from nodestead.changes.compare import Path, path_text
+from nodestead.changes.snapshot import PROVIDER_TYPE
+from nodestead.changes.versions import image_parts
 
 __all__ = ["counted", "label", "short_image", "without_flag"]
 
@@ -35,7 +36,7 @@ _LABELS: Mapping[tuple[str, Path], str] = {
 
 _PORT_LABELS = {"nodePort": "node port", "port": "port", "targetPort": "target port", "appProtocol": "protocol"}
 
-_NOUNS = {"PersistentVolumeClaim": "claim", "Secret": "Secret", "pulumi:providers:kubernetes": "provider"}
+_NOUNS = {"PersistentVolumeClaim": "claim", "Secret": "Secret", PROVIDER_TYPE: "provider"}
 
 
 def label(kind: str, path: Path) -> str:
@@ -51,11 +52,23 @@ def label(kind: str, path: Path) -> str:
         return f"{_PORT_LABELS[path[3]]} {_inner(path[2])}"
     if path[:2] == ("spec", "volumeClaimTemplates") and path[3:] == ("spec", "resources", "requests", "storage"):
         return "size"
+    if path[:3] == _POD and len(path) > 4 and path[3] == "volumes":
+        return _volume_label(path[4], path[5:]) or path_text(path)
     if path[:3] == _POD and len(path) > 4 and path[3] in _CONTAINERS:
         return _container_label(path[5:]) or path_text(path)
     if path[:3] == ("spec", "template", "metadata") and len(path) == 5:
         return f"pod {path[3].removesuffix('s')} {path[4]}"
     return path_text(path)
+
+
+def _volume_label(volume: str, path: Path) -> str:
+    match path:
+        case ("secret", "secretName"):
+            return f"volume {_inner(volume)}'s Secret"
+        case ("configMap", "name"):
+            return f"volume {_inner(volume)}'s ConfigMap"
+        case _:
+            return ""
 
 
 def _container_label(path: Path) -> str:
@@ -71,6 +84,8 @@ def _container_label(path: Path) -> str:
             return f"{'argument' if part == 'args' else 'command'} {_inner(item)}"
         case ("env", item, "value"):
             return f"variable {_inner(item)}"
+        case ("env", item, "valueFrom", "secretKeyRef", "name" | "key" as part):
+            return f"variable {_inner(item)}'s {'Secret' if part == 'name' else 'key of the Secret'}"
         case ("env", item):
             return f"variable {_inner(item)}"
         case ("ports", item, "hostPort"):
@@ -92,18 +107,14 @@ def without_flag(path: Path, text: str | None) -> str | None:
 
 def short_image(old: str, new: str) -> tuple[str, str]:
     """Two images by what differs: the tags, or digests, where the repository is the same."""
-    (one, before), (other, after) = _image_parts(old), _image_parts(new)
+    (one, before), (other, after) = _named(old), _named(new)
     return (before, after) if one == other and before and after else (old, new)
 
 
-def _image_parts(image: str) -> tuple[str, str]:
+def _named(image: str) -> tuple[str, str]:
     """Repository, and tag or digest."""
-    if "@" in image:
-        repository, _, digest = image.partition("@")
-        bare, tag = _image_parts(repository)
-        return bare, f"{tag}@{digest[:19]}" if tag else digest[:19]
-    match = re.fullmatch(r"(.+):([^/:]+)", image)
-    return (match[1], match[2]) if match else (image, "")
+    repository, tag, digest = image_parts(image)
+    return repository, "@".join(part for part in (tag, digest[:19]) if part)
 
 
 def counted(count: int, kind: str, *, nodes: bool = False) -> str:
@@ -114,6 +125,7 @@ def counted(count: int, kind: str, *, nodes: bool = False) -> str:
 
 _PLURALS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("y", lambda noun: f"{noun[:-1]}ies"),
+    ("ch", lambda noun: f"{noun}es"),
     ("s", lambda noun: f"{noun}es" if noun.endswith("ss") else noun),
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from nodestead.changes.plain import mappings
 from nodestead.changes.snapshot import Item, Snapshot
 from nodestead.changes.workloads import WORKLOADS, replicas
 
@@ -19,7 +20,6 @@ __all__ = [
     "held_keys",
     "is_known",
     "key_uses",
-    "mappings",
     "mounted_claims",
     "ordinals",
     "scaled_down",
@@ -40,14 +40,6 @@ _MARKER = re.compile(r"\[[a-z ]+\]|None")
 def is_known(text: object) -> bool:
     """Whether a name is one, and no marker of what only an update knows."""
     return isinstance(text, str) and bool(text) and not _MARKER.fullmatch(text)
-
-
-def mappings(value: Any) -> Iterator[dict[str, Any]]:
-    """The mappings of a list; nothing of what is no list."""
-    if isinstance(value, list):
-        for one in cast("list[Any]", value):
-            if isinstance(one, dict):
-                yield cast("dict[str, Any]", one)
 
 
 def ordinals(item: Item) -> range:

@@ -1,12 +1,12 @@
 """Names of many nodes in a few words."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-__all__ = ["LONGEST", "folded_names", "template"]
+__all__ = ["claims_text", "folded_names", "template"]
 
-LONGEST: Final = 190
+_LONGEST: Final = 190
 """Characters that folded names have at most."""
 
 _LONGEST_NAME = 70
@@ -29,10 +29,16 @@ def folded_names(names: Sequence[str]) -> str:
     for part, count in parts:
         longer = f"{text}, {part}" if text else part
         rest = left - count
-        if len(longer) + (len(f" and {rest} more") if rest else 0) > LONGEST:
+        if len(longer) + (len(f" and {rest} more") if rest else 0) > _LONGEST:
             break
         text, left = longer, rest
     return f"{text} and {left} more" if left else text
+
+
+def claims_text(names: Iterable[str]) -> str:
+    """`the claim codex-1-data`, `the 3 claims ...`; one that stands there twice counts once."""
+    found = list(dict.fromkeys(names))
+    return f"the claim {found[0]}" if len(found) == 1 else f"the {len(found)} claims {folded_names(found)}"
 
 
 def template(name: str, node: str = "") -> str:

@@ -1,12 +1,13 @@
 """What a risk rule is, and what it finds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from nodestead.changes.compare import Comparison
+from nodestead.changes.snapshot import Item, subject
 
-__all__ = ["SEVERITIES", "Finding", "Found", "Rule", "Severity"]
+__all__ = ["SEVERITIES", "Finding", "Found", "Rule", "Severity", "folded"]
 
 Severity = Literal["info", "caution", "danger"]
 
@@ -27,6 +28,18 @@ class Found:
     subject: str
     what: str
     nodes: tuple[str, ...] = ()
+
+
+def folded(cases: Iterable[tuple[Item, str]]) -> Iterator[Found]:
+    """Equal cases of many objects as one.
+
+    Args:
+        cases: Each object with what happens.
+    """
+    by_case: dict[tuple[str, str], dict[str, None]] = {}
+    for item, what in cases:
+        by_case.setdefault((subject(item), what), {})[item.name] = None
+    return (Found(name, what, tuple(nodes)) for (name, what), nodes in by_case.items())
 
 
 @dataclass(frozen=True, slots=True)

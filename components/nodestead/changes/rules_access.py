@@ -2,33 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from nodestead.changes.compare import Change, Comparison, path_text
-from nodestead.changes.mounts import mappings
 from nodestead.changes.names import folded_names
-from nodestead.changes.rule import Found, Rule
+from nodestead.changes.plain import listed, mapping, mappings
+from nodestead.changes.rule import Found, Rule, folded
 from nodestead.changes.secrecy import HIDDEN, safe_text, shown, unveiled
 from nodestead.changes.secret_text import MARKERS, is_harmless, is_key_of_bytes, smells
-from nodestead.changes.selection import listed
-from nodestead.changes.sets import subject
-from nodestead.changes.snapshot import Item
+from nodestead.changes.snapshot import PROVIDER_TYPE, Item, subject
 from nodestead.changes.workloads import WORKLOADS, containers, pod_spec, replicas
 
 __all__ = ["ACCESS_RULES"]
 
 _ENFORCED = "pod-security.kubernetes.io/enforce"
 _LEVELS: Final = {"restricted": 2, "baseline": 1, "privileged": 0}
-_PROVIDER = "pulumi:providers:kubernetes"
 _WHICH_CLUSTER: Final = ("kubeconfig", "context", "cluster")
-
-
-def _grouped(cases: Iterator[tuple[Item, str]]) -> Iterator[Found]:
-    grouped: dict[tuple[str, str], dict[str, None]] = {}
-    for item, what in cases:
-        grouped.setdefault((subject(item), what), {})[item.name] = None
-    for (name, what), nodes in grouped.items():
-        yield Found(name, what, tuple(nodes))
 
 
 # ---- isolation
@@ -51,7 +40,7 @@ def _loosened(comparison: Comparison) -> Iterator[Found]:
                 if more:
                     yield change.new, f"pods {', '.join(more)}"
 
-    yield from _grouped(cases())
+    yield from folded(cases())
 
 
 # Of a workload that is new only what reaches beyond its pods counts.
@@ -65,11 +54,11 @@ def _liberties(item: Item) -> list[str]:
     pod = pod_spec(item)
     found = [f"share {what} with their host" for field, what in _SHARED if pod.get(field)]
     found += ["mount a folder of their host" for volume in mappings(pod.get("volumes")) if volume.get("hostPath")]
-    whole = _mapping(pod.get("securityContext"))
+    whole = mapping(pod.get("securityContext"))
     for container in containers(item):
-        own = _mapping(container.get("securityContext"))
+        own = mapping(container.get("securityContext"))
         both = {**whole, **own}
-        added = listed(_mapping(own.get("capabilities")).get("add"))
+        added = listed(mapping(own.get("capabilities")).get("add"))
         found += ["are privileged"] * bool(own.get("privileged"))
         found += [f"have the capability {name}" for name in map(str, added)]
         found += ["run as root"] * (both.get("runAsUser") == 0)
@@ -78,7 +67,7 @@ def _liberties(item: Item) -> list[str]:
         )
         found += ["may gain privileges"] * (own.get("allowPrivilegeEscalation") is not False)
         found += ["may write in their image"] * (own.get("readOnlyRootFilesystem") is not True)
-        profile = _mapping(both.get("seccompProfile")).get("type")
+        profile = mapping(both.get("seccompProfile")).get("type")
         found += ["have no seccomp profile"] * (profile in (None, "Unconfined"))
     return list(dict.fromkeys(found))
 
@@ -86,15 +75,11 @@ def _liberties(item: Item) -> list[str]:
 _SHARED: Final = (("hostNetwork", "the network"), ("hostPID", "the processes"), ("hostIPC", "the memory"))
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
 # ---- secrets
 
 
 def _secret_unveiled(comparison: Comparison) -> Iterator[Found]:
-    return _grouped(
+    return folded(
         (change.item, f"{path_text(path)} came from a secret and stands in the object in clear now")
         for change in comparison.changes
         for path in unveiled(change)
@@ -112,13 +97,13 @@ def _secret_in_clear(comparison: Comparison) -> Iterator[Found]:
                 if was.get(where) != value and not any(one.endswith(where) for one in told):
                     yield change.new, f"{where} holds in clear what looks like a secret"
 
-    return _grouped(cases())
+    return folded(cases())
 
 
 def _clear(item: Item) -> Iterator[tuple[str, str]]:
     """Values of an object that look like secrets, by where they stand."""
     if item.kind == "ConfigMap":
-        for key, value in _mapping(item.at("data")).items():
+        for key, value in mapping(item.at("data")).items():
             if isinstance(value, str) and ("PRIVATE KEY-----" in value or (_is_secret(key, value) and "\n" not in value.strip())):
                 yield f"data.{key}" if re.fullmatch(r"[\w-]+", key) else f'data["{key}"]', value
     if item.kind not in (*WORKLOADS, "Job", "CronJob", "Pod"):
@@ -160,7 +145,7 @@ def _is_secret(name: str, value: str) -> bool:
 
 def _cluster_changed(comparison: Comparison) -> Iterator[Found]:
     for change in comparison.changes:
-        if change.item.kind != _PROVIDER or change.old is None or change.new is None:
+        if change.item.kind != PROVIDER_TYPE or change.old is None or change.new is None:
             continue
         parts: list[str] = []
         for field in change.fields:
@@ -179,11 +164,13 @@ def _short(text: str | None) -> str:
 
 
 def _rights_widened(comparison: Comparison) -> Iterator[Found]:
+    gone = {right for change in comparison.of_kind("ClusterRole") if change.new is None for right in _rights(change.item)}
     known = {one.name for one in comparison.base.sets} | {item.set for item in comparison.base.items.values()}
     for change in comparison.of_kind("Role", "ClusterRole"):
         if change.new is None or (change.old is None and change.new.kind == "Role" and change.new.set not in known):
             continue
-        was = set(_rights(change.old)) if change.old is not None else set[tuple[str, str, str, str]]()
+        # Another name alone widens nothing.
+        was = set(_rights(change.old)) if change.old is not None else gone if change.new.kind == "ClusterRole" else set[Right]()
         more = [right for right in _rights(change.new) if not _has(was, right)]
         if more:
             texts = [f"{verb} {resource}{f' of {group}' if group else ''}" for group, resource, verb, _ in more]
@@ -216,12 +203,12 @@ def _bound(comparison: Comparison, change: Change) -> Iterator[Found]:
     new = change.new
     if new is None:
         return
-    role = _mapping(new.at("roleRef"))
+    role = mapping(new.at("roleRef"))
     own = any(
         one.new is not None and one.new.kind == role.get("kind") and one.new.name == role.get("name") and one.old is None
         for one in comparison.changes
     )
-    old_role = _mapping(change.old.at("roleRef")) if change.old is not None else {}
+    old_role = mapping(change.old.at("roleRef")) if change.old is not None else {}
     before = {_account(one) for one in mappings(change.old.at("subjects"))} if change.old is not None else set[str]()
     came = [_account(one) for one in mappings(new.at("subjects")) if _account(one) not in before or role != old_role]
     if came and not own:

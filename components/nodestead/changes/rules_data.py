@@ -1,37 +1,34 @@
 """Risk rules about data: claims, and what pods mount."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, cast
 
 from nodestead.changes.compare import Comparison
 from nodestead.changes.mounts import (
+    CONSENSUS_KEY,
     claim_templates,
     claim_volumes,
     claims,
     is_known,
+    key_uses,
     mounted_claims,
     ordinals,
     scaled_down,
     template_claims,
 )
-from nodestead.changes.names import folded_names
+from nodestead.changes.names import claims_text, folded_names
 from nodestead.changes.rule import Found, Rule
 from nodestead.changes.rules_sets import SET_RULES
 from nodestead.changes.rules_sizes import SIZE_RULES
-from nodestead.changes.sets import deleted_claims, fact_changes, node_names, nodes_by_set, subject, upheavals, value_text
-from nodestead.changes.snapshot import Item
-from nodestead.changes.workloads import WORKLOADS
+from nodestead.changes.sets import deleted_claims, fact_changes, node_names, nodes_by_set, upheavals, value_text
+from nodestead.changes.snapshot import Item, subject
+from nodestead.changes.workloads import WORKLOADS, replicas
 
 __all__ = ["RULES"]
 
 
 def _node(item: Item) -> str:
     return item.node or item.name
-
-
-def _claims_text(names: Iterable[str]) -> str:
-    found = list(dict.fromkeys(names))
-    return f"the claim {found[0]}" if len(found) == 1 else f"the {len(found)} claims {folded_names(found)}"
 
 
 def _volume_deleted(comparison: Comparison) -> Iterator[Found]:
@@ -42,7 +39,7 @@ def _volume_deleted(comparison: Comparison) -> Iterator[Found]:
     }
     for space in sorted(spaces):
         inside = [claim for where, claim in _all_claims(comparison) if where == space]
-        data = f", {_claims_text(inside)} with the data in it" if inside else ""
+        data = f", {claims_text(inside)} with the data in it" if inside else ""
         yield Found(f"Namespace/{space}", f"everything in it is deleted{data}, key Secrets and pods", ())
     by_subject: dict[str, list[tuple[str, str]]] = {}
     for (where, claim), cause in deleted_claims(comparison).items():
@@ -50,7 +47,7 @@ def _volume_deleted(comparison: Comparison) -> Iterator[Found]:
             by_subject.setdefault(subject(cause), []).append((claim, _node(cause)))
     for name, gone in by_subject.items():
         nodes = tuple(dict.fromkeys(node for _, node in gone))
-        yield Found(name, f"{_claims_text(claim for claim, _ in gone)} and all data in it are deleted", nodes)
+        yield Found(name, f"{claims_text(claim for claim, _ in gone)} and all data in it are deleted", nodes)
     for change in comparison.of_kind("PersistentVolume"):
         old = change.old
         if old is None or change.operation not in ("remove", "replace") or old.outlives_stack:
@@ -74,7 +71,7 @@ def _volume_replaced(comparison: Comparison) -> Iterator[Found]:
             grouped.setdefault((subject(change.old), change.reasons), []).append(change.old)
     for (name, reasons), items in grouped.items():
         why = f" because {', '.join(reasons)} cannot change in place" if reasons else ""
-        what = f"{_claims_text(item.name for item in items)} is deleted with its data and made anew, empty{why}"
+        what = f"{claims_text(item.name for item in items)} is deleted with its data and made anew, empty{why}"
         yield Found(name, what, tuple(_node(item) for item in items))
 
 
@@ -96,11 +93,15 @@ def _data_abandoned(comparison: Comparison) -> Iterator[Found]:
         many = len(found) > 1
         start = "the pods mount" if many else "the pod mounts"
         empty = "the pods start with empty volumes" if many else "the pod starts with an empty volume"
-        now = f"{start} {_claims_text(came)}" if came else empty
-        data = f"their data stays in {_claims_text(left)}" if many else f"its data stays in {_claims_text(left)}"
+        now = f"{start} {claims_text(came)}" if came else empty
+        data = f"their data stays in {claims_text(left)}" if many else f"its data stays in {claims_text(left)}"
         # The guard of a set that signs holds its claims: their data says what has been signed.
         refused = any(path.startswith("nodes.") for path in facts.get(name, {}))
         end = "; the update is refused in its preview" if refused else ""
+        signing = [_node(item) for item, _, _ in found if any(use.file == CONSENSUS_KEY for use in key_uses(item))]
+        if signing and not refused:
+            signs = "signs" if len(signing) == 1 else "sign"
+            end = f"; {folded_names(signing)} {signs} on without what tells which blocks have been signed, and may sign twice"
         yield Found(name, f"{now}; {data}{end}", tuple(_node(item) for item, _, _ in found))
     yield from _renamed_nodes(comparison, told)
     for name, changed in facts.items():
@@ -129,7 +130,7 @@ def _renamed_nodes(comparison: Comparison, told: set[str]) -> Iterator[Found]:
         came = [item.name for item in head.get(name, ()) if item.name not in {one.name for one in base.get(name, ())}]
         if left and came:
             told.add(name)
-            data = f"the data stays in {_claims_text(left)}"
+            data = f"the data stays in {claims_text(left)}"
             what = f"prettify renames the node to {came[0]}, which starts with an empty volume; {data}"
             yield Found(name, what, tuple(item.name for item in gone))
 
@@ -148,12 +149,13 @@ def _data_left_behind(comparison: Comparison) -> Iterator[Found]:
         left = [c for c in left if is_known(c) and (old.namespace, c) not in mounted and (old.namespace, c) not in deleted]
         if left:
             nodes, names = grouped.setdefault(subject(old), ([], []))
-            nodes += [_node(old)] if change.new is None else [f"{old.name}-{number}" for number in numbers]
+            is_one = change.new is None and replicas(old) <= 1
+            nodes += [_node(old)] if is_one else [f"{old.name}-{n}" for n in (numbers if change.new else ordinals(old))]
             names += left
     for name, (nodes, left) in grouped.items():
         stays = "stays" if len(left) == 1 else "stay"
         gone = "1 node goes" if len(nodes) == 1 else f"{len(nodes)} nodes go"
-        yield Found(name, f"{gone}, and {_claims_text(left)} {stays} in the cluster, unused, with the data", tuple(nodes))
+        yield Found(name, f"{gone}, and {claims_text(left)} {stays} in the cluster, unused, with the data", tuple(nodes))
 
 
 def _retention_lost(comparison: Comparison) -> Iterator[Found]:

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
 from nodestead.changes.compare import Comparison
-from nodestead.changes.mounts import mappings
 from nodestead.changes.names import folded_names
+from nodestead.changes.plain import listed, mappings
 from nodestead.changes.rule import Found, Rule
 from nodestead.changes.secret_text import safe_text
-from nodestead.changes.selection import listed
-from nodestead.changes.sets import subject, validators, value_text
-from nodestead.changes.snapshot import Item, Snapshot
-from nodestead.changes.ways import Way, Ways
+from nodestead.changes.sets import validators, value_text
+from nodestead.changes.snapshot import Item, Snapshot, subject
+from nodestead.changes.ways import Way, Ways, ways_of
 from nodestead.changes.workloads import WORKLOADS, containers, pod_spec, replicas
 
 __all__ = ["EXPOSURE_RULES"]
@@ -44,7 +43,7 @@ def _bared(comparison: Comparison) -> Iterator[tuple[Way, list[str], bool]]:
     """Ways to an API that ask nobody and are new, with the nodes, and whether the same way asked before."""
     if not _concerned(comparison):
         return
-    before, after = _places(Ways(comparison.base).api()), _places(Ways(comparison.head).api())
+    before, after = (_places(one.api()) for one in ways_of(comparison))
     # A node that joins others which are open in the same way changes nothing.
     open_before = {(way.subject, way.port, way.kind) for ways in before.values() for way in ways if not way.asks}
     nodes_before = {item.name for item in comparison.base.of_kind(*WORKLOADS)}
@@ -71,7 +70,7 @@ def _bared(comparison: Comparison) -> Iterator[tuple[Way, list[str], bool]]:
 def _is_meant(comparison: Comparison, way: Way) -> bool:
     """Whether a chain serves the public there: by routes that were asked for, from nodes without keys and unsafe calls."""
     item = next((one for one in comparison.head.of_kind("StatefulSet") if one.name in way.nodes), None)
-    serves = item is not None and item.labels.get("app.kubernetes.io/component") == "chain-node"
+    serves = item is not None and item.role == "chain-node"
     if not serves or way.port not in ("rpc", "api", "grpc", "grpc-web") or not (way.is_routed or way.limited):
         return way.limited
     return not validators(comparison.head, way.subject) and not _is_unsafe(comparison.head, way.subject)
@@ -113,6 +112,47 @@ def _auth_removed(comparison: Comparison) -> Iterator[Found]:
             yield Found(way.subject, f"{_through(way)} to port {way.port} asks for no password any more", tuple(nodes))
 
 
+# ---- ports of all hosts
+
+_Port = tuple[str, int]
+_MOST_PORTS = 4
+
+
+def _held(snapshot: Snapshot) -> dict[_Port, Item]:
+    """The Service that holds each node port, by protocol and port."""
+    return {
+        (str(port.get("protocol") or "TCP"), port["nodePort"]): item
+        for item in snapshot.of_kind("Service")
+        for port in mappings(item.at("spec", "ports"))
+        if isinstance(port.get("nodePort"), int) and port["nodePort"]
+    }
+
+
+def _port_taken(comparison: Comparison) -> Iterator[Found]:
+    if not any(change.item.kind == "Service" for change in comparison.changes):
+        return
+    before = _held(comparison.base)
+    grouped: dict[tuple[str, bool], list[tuple[str, str, str]]] = {}
+    for (protocol, number), item in _held(comparison.head).items():
+        holder = before.get((protocol, number))
+        if holder is not None and holder.identity != item.identity:
+            stays = holder.identity in comparison.head.items
+            names = f"{protocol} {number}", holder.name, item.name
+            grouped.setdefault((subject(item), stays), []).append(names)
+    for (name, stays), found in grouped.items():
+        ports, holders, wanted = (list(dict.fromkeys(part)) for part in zip(*found, strict=True))
+        one = len(holders) == 1
+        which = ", ".join(ports) if len(ports) <= _MOST_PORTS else f"{len(ports):,} node ports, as {ports[0]}"
+        changes, are = ("it changes", "it is") if one else ("they change", "they are")
+        until = f"until {changes} too" if stays else f"until {are} deleted, at the end"
+        what = (
+            f"{folded_names(wanted)} want{'s' * (len(wanted) == 1)} {which}, which {folded_names(holders)}"
+            f" still {'has' if one else 'have'} {until}: the API server refuses it in the preview, an update without one stops"
+            " there, half done"
+        )
+        yield Found(name, what, tuple(wanted))
+
+
 # ---- peers
 
 
@@ -128,7 +168,7 @@ def _peer_ways(ways: Ways) -> dict[str, list[Way]]:
 def _exposure_removed(comparison: Comparison) -> Iterator[Found]:
     if not _concerned(comparison):
         return
-    before, after = _peer_ways(Ways(comparison.base)), _peer_ways(Ways(comparison.head))
+    before, after = map(_peer_ways, ways_of(comparison))
     stays = {item.name: item for item in comparison.head.of_kind(*WORKLOADS) if replicas(item)}
     grouped: dict[tuple[str, str], list[str]] = {}
     for node, ways in before.items():
@@ -147,7 +187,7 @@ _ANNOUNCED = ("ADDRESS_FROM", "ADDRESS", "ADDRESS_URL", "NAT_ARG")
 def _address_changed(comparison: Comparison) -> Iterator[Found]:
     if not _concerned(comparison):
         return
-    before, after = _peer_ways(Ways(comparison.base)), _peer_ways(Ways(comparison.head))
+    before, after = map(_peer_ways, ways_of(comparison))
     old_items, new_items = _by_maker(comparison.base), _by_maker(comparison.head)
     grouped: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
     for item in comparison.head.of_kind(*WORKLOADS):
@@ -189,7 +229,7 @@ def _facts(workload: Item, makers: Iterable[Item], snapshot: Snapshot) -> dict[s
     for container in containers(workload):
         for port in mappings(container.get("ports")):
             if port.get("hostPort"):
-                found[f"{port.get('name')} host port"] = port["hostPort"]
+                found.setdefault(f"{port.get('name')} port", port["hostPort"])
         for one in mappings(container.get("env")):
             if one.get("name") in _ANNOUNCED and "value" in one:
                 found[str(one["name"])] = one["value"]
@@ -235,6 +275,14 @@ EXPOSURE_RULES: Final[tuple[Rule, ...]] = (
         "Whoever knows the address controls the node.",
         "Keep the auth of the route; give clients a password of their own.",
         _auth_removed,
+    ),
+    Rule(
+        "port-taken",
+        "danger",
+        "A node port goes from one Service to another",
+        "The API server gives a node port to one Service at a time: the preview fails, or the update in its middle.",
+        "Take ports that are free before and afterwards; or take two updates, and free the ports in the first.",
+        _port_taken,
     ),
     Rule(
         "endpoint-published",

@@ -1,17 +1,18 @@
 """Risk rules about keys: who a node is, and who signs with what."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from nodestead.changes.compare import Absent, Comparison
+from nodestead.changes.guards import guards, is_same_node, place
 from nodestead.changes.mounts import CONSENSUS_KEY, ETHEREUM_KEY, NODE_KEY, KeyUse, held_keys, is_known, key_uses
 from nodestead.changes.names import folded_names
+from nodestead.changes.plain import mappings
 from nodestead.changes.rule import Found, Rule
-from nodestead.changes.sets import fact_changes, node_names, subject
-from nodestead.changes.snapshot import Item, Snapshot
-from nodestead.changes.workloads import WORKLOADS, replicas
+from nodestead.changes.sets import fact_changes, node_names, refused_sets
+from nodestead.changes.snapshot import Item, Snapshot, subject
+from nodestead.changes.workloads import WORKLOADS, containers, replicas
 
 __all__ = ["RULES"]
 
@@ -68,7 +69,8 @@ def _source_changed(comparison: Comparison) -> Iterator[Found]:
             texts = list(said[name])
             first = texts[0] if len(texts) == 1 else f"{texts[0]}, and the like on {len(texts) - 1} more"
         refused = "; the update is refused in its preview" if "keys.generation" in facts.get(name, {}) else ""
-        yield Found(name, f"{first}: {_costs(kinds)}{refused}", tuple(dict.fromkeys(nodes.get(name, ()))))
+        # No colon: a report hides what stands behind the name of a key and a colon.
+        yield Found(name, f"{first}; {_costs(kinds)}{refused}", tuple(dict.fromkeys(nodes.get(name, ()))))
 
 
 def _files_of(snapshot: Snapshot, name: str) -> Iterator[str]:
@@ -82,6 +84,7 @@ def _files_of(snapshot: Snapshot, name: str) -> Iterator[str]:
 def _other_keys(comparison: Comparison, renewed: "_Renewed") -> Iterator[tuple[Item, KeyUse | None, KeyUse, str]]:
     """Each key of a pod that becomes another: the workload, the key afterwards and before, and what to say of it."""
     changed = {change.new.identity: change for change in comparison.of_kind(*WORKLOADS) if change.old and change.new}
+    told = _other_addresses(comparison)
     for item in comparison.head.of_kind(*WORKLOADS):
         change = changed.get(item.identity)
         before = change.old if change is not None else comparison.base.items.get(item.identity)
@@ -92,6 +95,8 @@ def _other_keys(comparison: Comparison, renewed: "_Renewed") -> Iterator[tuple[I
             new = after.get(old.file)
             if new is None:
                 yield item, new, old, f"{old} is its key no more"
+            elif old.file == CONSENSUS_KEY and (text := told.get((item.namespace, _node(item)))):
+                yield item, new, old, text
             elif not old.same_key(new) and all(map(is_known, (*old.secrets, *new.secrets))):
                 yield item, new, old, f"{old} -> {new}"
             else:
@@ -99,6 +104,20 @@ def _other_keys(comparison: Comparison, renewed: "_Renewed") -> Iterator[tuple[I
                     text, entries = renewed.get((item.namespace, secret), ("", set[str]()))
                     if "*" in entries or new.entry in entries or (entries and not new.is_entry):
                         yield item, new, old, text
+
+
+def _other_addresses(comparison: Comparison) -> dict[tuple[str, str], str]:
+    """What to say of nodes that hold the guard of another consensus key than before, by namespace and node."""
+    before, after = (
+        {(one.namespace, one.node): address for address, held in guards.items() for one in held}
+        for guards in (guards(comparison.base), guards(comparison.head))
+    )
+    # A key that another node held comes from there, and is told of as moved.
+    return {
+        node: f"consensus key {old} -> {after[node]}"
+        for node, old in before.items()
+        if after.get(node, old) not in before.values()
+    }
 
 
 _Renewed = dict[tuple[str, str], tuple[str, set[str]]]
@@ -205,9 +224,9 @@ def _shared(comparison: Comparison) -> Iterator[Found]:
             continue
         who = folded_names(names) if len(set(names)) > 1 else f"{len(names)} pods of {names[0]}"
         nodes = tuple(dict.fromkeys(_node(item) for _, item in pods))
-        yield Found(subject(pods[0][1]), f"{who} use one key, {_key_text(key)}: {_SHARED_COSTS[key[0]]}", nodes)
-    old = _guards(comparison.base)
-    for address, holders in _guards(comparison.head).items():
+        yield Found(subject(pods[0][1]), f"{who} use one key, {_key_text(key)}; {_SHARED_COSTS[key[0]]}", nodes)
+    old = guards(comparison.base)
+    for address, holders in guards(comparison.head).items():
         running = [one for one in holders if one.runs]
         if len(running) > 1 and running != [one for one in old.get(address, ()) if one.runs]:
             where = " and ".join(f"{one.node} in {one.namespace}" for one in running)
@@ -215,76 +234,71 @@ def _shared(comparison: Comparison) -> Iterator[Found]:
             yield Found(running[0].subject, f"{where} use the consensus key {address}: {_SHARED_COSTS[CONSENSUS_KEY]}", nodes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Guard:
-    """Who holds a consensus key."""
-
-    namespace: str
-    node: str
-    subject: str
-    runs: bool
-
-
-_GUARD = "nodestead-key-"
-
-
-def _guards(snapshot: Snapshot) -> dict[str, list[_Guard]]:
-    """Who holds each consensus key, by its address."""
-    running = {(item.namespace, item.name): replicas(item) > 0 for item in snapshot.of_kind(*WORKLOADS)}
-    found: dict[str, list[_Guard]] = {}
-    for item in snapshot.of_kind("ConfigMap"):
-        if item.name.startswith(_GUARD):
-            node = str(item.at("data", "node") or item.node)
-            runs = running.get((item.namespace, node), True)
-            address = item.name.removeprefix(_GUARD).upper()
-            found.setdefault(address, []).append(_Guard(item.namespace, node, subject(item), runs))
-    return found
-
-
 def _moved(comparison: Comparison) -> Iterator[Found]:
-    old, facts = _guards(comparison.base), fact_changes(comparison)
+    old, facts = guards(comparison.base), fact_changes(comparison)
     told: set[tuple[str, str]] = set()
-    for address, after in _guards(comparison.head).items():
-        left = [one for one in old.get(address, ()) if not any(_same_node(one, other) for other in after)]
-        came = [one for one in after if not any(_same_node(one, other) for other in old.get(address, ()))]
+    for address, after in guards(comparison.head).items():
+        left = [one for one in old.get(address, ()) if not any(is_same_node(one, other) for other in after)]
+        came = [one for one in after if not any(is_same_node(one, other) for other in old.get(address, ()))]
         if not left or not came:
             continue
-        refused = f"signer.addresses.{address}" in facts.get(came[0].subject, {})
+        name, nodes = came[0].subject, ", ".join(place(one, left[0]) for one in came)
+        refused = f"signer.addresses.{address}" in facts.get(name, {})
         # A node that does not run before has no pod that could still sign.
         if not refused and not any(one.runs for one in left):
             continue
+        owners = ", ".join(place(one, came[0]) for one in left)
+        end = _BOTH
+        if refused or name in refused_sets(comparison):
+            end = "the update is refused in its preview"
+        elif all(one.namespace == other.namespace and one.subject != other.subject for one in left for other in came):
+            # What is new is made before what goes is deleted, and of one name there is one.
+            end = f"its guard, which {owners} still holds, stops the update before {nodes} starts"
         told.update((one.namespace, one.node) for one in came)
-        yield Found(
-            came[0].subject,
-            _moves(f"the consensus key {address}", [_place(one, came[0]) for one in left], [_place(one, left[0]) for one in came])
-            + ("; the update is refused in its preview" if refused else ""),
-            tuple(dict.fromkeys(one.node for one in (*left, *came))),
-        )
+        what = _moves(f"the consensus key {address}", owners, nodes, end)
+        yield Found(name, what, tuple(dict.fromkeys(one.node for one in (*left, *came))))
     before = _holders(comparison.base)
     for key, pods in _holders(comparison.head).items():
-        owners = {item.name for _, item in before.get(key, ())}
+        had = {item.name for _, item in before.get(key, ())}
         new = [item for _, item in pods if (item.namespace, _node(item)) not in told]
-        if key[0] != CONSENSUS_KEY or not owners or not new or owners & {item.name for item in new}:
+        if key[0] != CONSENSUS_KEY or not had or not new or had & {item.name for item in new}:
             continue
         names = list(dict.fromkeys(item.name for item in new))
-        what = _moves(f"the consensus key in {_key_text(key)}", sorted(owners), names)
-        yield Found(subject(new[0]), what, (*sorted(owners), *names))
+        what = _moves(f"the consensus key in {_key_text(key)}", ", ".join(sorted(had)), ", ".join(names), _BOTH)
+        yield Found(subject(new[0]), what, (*sorted(had), *names))
+    yield from _from_signers(comparison)
 
 
-def _same_node(one: _Guard, other: _Guard) -> bool:
-    return (one.namespace, one.node) == (other.namespace, other.node)
+def _from_signers(comparison: Comparison) -> Iterator[Found]:
+    """Nodes that signed by a remote signer, and get a key of their own."""
+    addresses = {(one.namespace, one.node): address for address, held in guards(comparison.head).items() for one in held}
+    for change in comparison.of_kind("StatefulSet"):
+        old, new = change.old, change.new
+        if old is None or new is None or not (replicas(old) and replicas(new)) or not _has_signer(old) or _has_signer(new):
+            continue
+        uses = [use for use in key_uses(new) if use.file == CONSENSUS_KEY]
+        if uses:
+            key = addresses.get((new.namespace, _node(new))) or str(uses[0])
+            what = (
+                f"{_node(new)} signed by a remote signer, and signs with the consensus key {key} of its own from now on: where"
+                " the signer has the same key and still runs, or signed the height last, the validator signs twice"
+            )
+            yield Found(subject(new), what, (_node(new),))
 
 
-def _place(one: _Guard, other: _Guard) -> str:
-    return one.node if one.namespace == other.namespace else f"{one.node} in {one.namespace}"
+def _has_signer(item: Item) -> bool:
+    return any(port.get("name") == "privval" for one in containers(item) for port in mappings(one.get("ports")))
 
 
-def _moves(key: str, old: Iterable[str], new: Iterable[str]) -> str:
-    return f"{key} leaves {', '.join(old)} and comes to {', '.join(new)} in one update: for a time both may sign with it"
+_BOTH = "for a time both may sign with it"
+
+
+def _moves(key: str, old: str, new: str, end: str) -> str:
+    return f"{key} leaves {old} and comes to {new} in one update: {end}"
 
 
 def _starts(comparison: Comparison) -> Iterator[Found]:
-    base, guards, held = _holders(comparison.base), _guards(comparison.base), _guards(comparison.head)
+    base, guarded, held = _holders(comparison.base), guards(comparison.base), guards(comparison.head)
     address_of = {(one.namespace, one.node): address for address, holders in held.items() for one in holders}
     # What the stack makes itself runs nowhere else.
     own = {(item.namespace, item.name) for item in comparison.head.of_kind("Secret")}
@@ -295,7 +309,7 @@ def _starts(comparison: Comparison) -> Iterator[Found]:
             continue
         for _, item in pods:
             address = address_of.get((namespace, _node(item)))
-            if address is None or not any(one.runs for one in guards.get(address, ())):
+            if address is None or not any(one.runs for one in guarded.get(address, ())):
                 grouped.setdefault(subject(item), []).append((_node(item), address or _key_text(key)))
     for name, found in grouped.items():
         nodes, keys = (list(dict.fromkeys(part)) for part in zip(*found, strict=True))

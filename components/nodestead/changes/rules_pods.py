@@ -6,11 +6,11 @@ from typing import Any, Final, cast
 
 from nodestead.changes.capacity import amount
 from nodestead.changes.compare import Change, Comparison
-from nodestead.changes.mounts import mappings
-from nodestead.changes.rule import Found, Rule
+from nodestead.changes.plain import mappings
+from nodestead.changes.rule import Found, Rule, folded
 from nodestead.changes.selection import selected, selects_of
-from nodestead.changes.sets import subject
-from nodestead.changes.snapshot import Item, Snapshot
+from nodestead.changes.sets import upheavals
+from nodestead.changes.snapshot import Item, Snapshot, subject
 from nodestead.changes.workloads import WORKLOADS, pod_spec, replicas
 
 __all__ = ["POD_RULES"]
@@ -33,17 +33,8 @@ def _containers(old: Item, new: Item) -> Iterator[tuple[dict[str, Any], dict[str
             yield before[str(one.get("name"))], one
 
 
-def _grouped(cases: Iterator[tuple[Item, str]]) -> Iterator[Found]:
-    """Equal cases of many nodes as one."""
-    grouped: dict[tuple[str, str], dict[str, None]] = {}
-    for item, what in cases:
-        grouped.setdefault((subject(item), what), {})[item.name] = None
-    for (name, what), nodes in grouped.items():
-        yield Found(name, what, tuple(nodes))
-
-
 def _resources_lowered(comparison: Comparison) -> Iterator[Found]:
-    return _grouped(
+    return folded(
         (new, f"container {after.get('name')}: {text}")
         for old, new in _running(comparison)
         for before, after in _containers(old, new)
@@ -80,7 +71,7 @@ def _grace_lowered(comparison: Comparison) -> Iterator[Found]:
             if after < before:
                 yield new, f"a pod has {after} s instead of {before} s to stop before it is killed"
 
-    return _grouped(cases())
+    return folded(cases())
 
 
 def _grace(item: Item) -> int:
@@ -89,7 +80,7 @@ def _grace(item: Item) -> int:
 
 
 def _probes_removed(comparison: Comparison) -> Iterator[Found]:
-    return _grouped(
+    return folded(
         (new, f"container {after.get('name')} has no {kind}Probe any more")
         for old, new in _running(comparison)
         for before, after in _containers(old, new)
@@ -140,10 +131,11 @@ def _budget_removed(comparison: Comparison) -> Iterator[Found]:
         budgets = [one for one in comparison.head.of_kind("PodDisruptionBudget") if one.namespace == old.namespace]
         covered = {item.name for one in budgets for item in selected(comparison.head, one.namespace, selects_of(one))}
         left = [item for item in selected(comparison.head, old.namespace, selects_of(old)) if replicas(item)]
-        return any(item.name not in covered for item in left)
+        # Any budget lets the only pod go.
+        return sum(map(replicas, left)) > 1 and any(item.name not in covered for item in left)
 
     for change in comparison.of_kind("PodDisruptionBudget"):
-        if change.operation == "remove" and lost(change):
+        if change.operation == "remove" and change.item.set not in upheavals(comparison) and lost(change):
             yield Found(subject(change.item), "a drain may take all its pods at the same time", (change.item.name,))
 
 

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from nodestead.changes.compare import Comparison
-from nodestead.changes.mounts import mappings
 from nodestead.changes.names import folded_names
+from nodestead.changes.plain import mappings
 from nodestead.changes.rule import Found, Rule
 from nodestead.changes.selection import is_selected, selects_of
-from nodestead.changes.sets import subject
-from nodestead.changes.snapshot import Item, Snapshot
+from nodestead.changes.snapshot import Item, Snapshot, subject
 from nodestead.changes.workloads import WORKLOADS, pod_spec, replicas
 
 __all__ = ["POLICY_RULES"]

@@ -1,25 +1,24 @@
 """Risk rules about the rollout: what stops, what restarts, in which order, and what is left of the safeguards."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, cast
 
 from nodestead.changes.compare import Change, Comparison
+from nodestead.changes.labels import counted
 from nodestead.changes.mounts import claims, scaled_down
 from nodestead.changes.names import folded_names
 from nodestead.changes.rule import Found, Rule
 from nodestead.changes.rules_pods import POD_RULES
 from nodestead.changes.rules_versions import VERSION_RULES
-from nodestead.changes.sets import deleted_claims, subject, upheavals, validators
-from nodestead.changes.snapshot import Item
-from nodestead.changes.workloads import WORKLOADS, Restart, replicas, restarts
+from nodestead.changes.sets import deleted_claims, refused_sets, upheavals, validators
+from nodestead.changes.snapshot import Item, Snapshot, subject
+from nodestead.changes.workloads import WORKLOADS, replicas, restarts
 
 __all__ = ["RULES"]
 
 _MOST_BATCHES = 4
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+_READ: Final = ("ConfigMap", "Secret", "Service", "ServiceAccount", "PersistentVolumeClaim", "Role", "RoleBinding")
 
 
 def _workload_replaced(comparison: Comparison) -> Iterator[Found]:
@@ -27,38 +26,79 @@ def _workload_replaced(comparison: Comparison) -> Iterator[Found]:
     for change in comparison.of_kind(*WORKLOADS):
         if change.operation == "replace" and change.old is not None:
             grouped.setdefault((subject(change.old), change.old.kind, change.reasons), []).append(change.old)
-    deleted = deleted_claims(comparison)
+    deleted, end = deleted_claims(comparison), _Refusal(comparison)
     for (name, kind, reasons), items in grouped.items():
         pods = sum(replicas(item) for item in items)
         one = len(items) == 1
         why = f"{', '.join(reasons)} cannot change in place, so " if reasons else ""
-        stop = f"its {_counted(pods, 'pod')} stop first" if pods > 1 else "its pod stops first" if pods else "no pod of it runs"
+        stop = f"its {counted(pods, 'pod')} stop first" if pods > 1 else "its pod stops first" if pods else "no pod of it runs"
         if not one:
-            stop = f"their {_counted(pods, 'pod')} stop first" if pods else "no pod of them runs"
+            stop = f"their {counted(pods, 'pod')} stop first" if pods else "no pod of them runs"
         what = f"{why}the {kind if one else f'{len(items)} {kind}s'} {'is' if one else 'are'} deleted and made anew, and {stop}"
         held = [(item.namespace, claim) for item in items for claim in claims(item)]
         if held:
             gone = [claim for claim in held if claim in deleted]
-            what += f"; {len(gone)} of {_counted(len(held), 'claim')} are deleted with it" if gone else "; the claims stay"
-        yield Found(name, what, tuple(item.name for item in items))
-
-
-def _outage(restart: Restart) -> bool:
-    """Whether pods go before others come; a Deployment starts the new pod first."""
-    return restart.all_at_once and not restart.set.startswith("Deployment/")
+            what += f"; {len(gone)} of {counted(len(held), 'claim')} are deleted with it" if gone else "; the claims stay"
+        yield Found(name, f"{what}{end.of(name)}", tuple(item.name for item in items))
 
 
 def _all_nodes_down(comparison: Comparison) -> Iterator[Found]:
+    end = _Refusal(comparison)
+    before = _serving(comparison.base) if comparison.complete else Counter[str]()
+    helpers = {item.name for item in comparison.base.of_kind(*WORKLOADS) if _is_bootstrap(item)}
     for restart in restarts(comparison):
-        if _outage(restart) and (restart.running or 0) > 1:
-            how = "are deleted and made anew" if restart.replaced else "restart"
+        how = "are deleted and made anew" if restart.replaced else "restart"
+        if restart.all_at_once and (restart.running or 0) > 1:
             what = f"all {restart.running:,} pods that run {how} at the same time, and nothing serves until they are back"
-            yield Found(restart.set, what, max(restart.batches, key=len))
+            yield Found(restart.set, f"{what}{end.of(restart.set)}", max(restart.batches, key=len))
+            continue
+        # A bootstrap node only tells others the way.
+        serving = before[restart.set]
+        worst = max(([name for name in batch if name not in helpers] for batch in restart.batches), key=len)
+        if 1 < serving <= len(worst) and not restart.surges:
+            what = (
+                f"all {serving:,} pods but those of the bootstrap nodes {how} at the same time, and no data is served meanwhile"
+            )
+            yield Found(restart.set, f"{what}{end.of(restart.set)}", tuple(worst))
+    yield from _all_stopped(comparison)
+
+
+def _all_stopped(comparison: Comparison) -> Iterator[Found]:
+    """Sets that stay, and of which no node is left running."""
+    if not comparison.complete:
+        return
+    before, after = _serving(comparison.base), _serving(comparison.head)
+    for name, nodes in _stopped(comparison).items():
+        if before[name] > 1 and not after[name]:
+            yield Found(name, f"all {before[name]:,} pods that serve stop and stay down", tuple(nodes))
+
+
+def _is_bootstrap(item: Item) -> bool:
+    return item.role == "bootstrap-node"
+
+
+def _serving(snapshot: Snapshot) -> Counter[str]:
+    """The pods that run, without those of bootstrap nodes, by set."""
+    found = Counter[str]()
+    for item in snapshot.of_kind(*WORKLOADS):
+        if not _is_bootstrap(item):
+            found[subject(item)] += replicas(item)
+    return found
+
+
+class _Refusal:
+    """What to say where the guard of a set stops the update before anything is done."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self._sets = refused_sets(comparison)
+
+    def of(self, name: str) -> str:
+        return "; the update is refused in its preview" if name in self._sets else ""
 
 
 def _only_node_restarts(comparison: Comparison) -> Iterator[Found]:
     for restart in restarts(comparison):
-        if _outage(restart) and restart.running == 1:
+        if restart.all_at_once and restart.running == 1:
             signs = bool(validators(comparison.head, restart.set))
             misses = "; it is a validator, and misses blocks until it is back" if signs else ""
             yield Found(restart.set, f"its only pod restarts, and nothing serves meanwhile{misses}", restart.batches[0])
@@ -70,7 +110,7 @@ def _pods_restart(comparison: Comparison) -> Iterator[Found]:
         of = "" if restart.running is None or restart.running == pods else f" of {restart.running:,}"
         verb = "restarts" if pods == 1 and not of else "restart"
         noun = "pod" if pods == 1 and not of else "pods"
-        batches = f"in {_counted(count, 'batch').replace('batchs', 'batches')}"
+        batches = f"in {counted(count, 'batch')}"
         size = "" if count == 1 else " of 1" if largest == 1 else f" of up to {largest:,}"
         names = tuple(name for batch in restart.batches for name in batch)
         yield Found(restart.set, f"{pods:,}{of} {noun} {verb} {batches}{size}", names)
@@ -79,6 +119,7 @@ def _pods_restart(comparison: Comparison) -> Iterator[Found]:
 def _votes_lost(comparison: Comparison) -> Iterator[Found]:
     stopped = _stopped(comparison)
     plan = {restart.set: restart for restart in restarts(comparison)}
+    end = _Refusal(comparison)
     for facts in comparison.head.sets:
         if facts.facts.get("network.kind") != "local":
             continue
@@ -86,23 +127,24 @@ def _votes_lost(comparison: Comparison) -> Iterator[Found]:
         gone = [name for name in before if name in stopped.get(facts.name, ())]
         if len(before) > 1 and 3 * len(gone) >= len(before):
             what = f"{len(gone)} of {len(before)} validators stop and stay down: the chain halts until they are back"
-            yield Found(facts.name, what, tuple(gone))
+            yield Found(facts.name, f"{what}{end.of(facts.name)}", tuple(gone))
             continue
         batches = plan[facts.name].batches if facts.name in plan else ()
         # More than two thirds of the votes have to be there; what is down already is down in every batch.
         worst = max(([name for name in after if name in {*batch, *gone}] for batch in batches), key=len, default=list[str]())
         if len(after) > 1 and 3 * len(worst) >= len(after) and len(worst) > len(gone):
             what = f"{len(worst)} of {len(after)} validators are down at the same time: the chain makes no blocks meanwhile"
-            yield Found(facts.name, what, tuple(worst))
+            yield Found(facts.name, f"{what}{end.of(facts.name)}", tuple(worst))
 
 
 def _update_order(comparison: Comparison) -> Iterator[Found]:
     found = restarts(comparison)
+    read_first = {change.item.set for change in comparison.of_kind(*_READ) if change.new is not None}
     for restart in found:
         others = [other.set for other in found if other is not restart]
         if len(restart.batches) < 2 and not others:
             continue
-        first = ["what its pods read"] if _is_read_first(comparison, restart.set) else []
+        first = ["what its pods read"] if restart.set in read_first else []
         told = restart.batches if len(restart.batches) <= _MOST_BATCHES + 1 else restart.batches[:_MOST_BATCHES]
         steps = [*first, *(folded_names(batch) for batch in told)]
         left = len(restart.batches) - len(told)
@@ -112,11 +154,6 @@ def _update_order(comparison: Comparison) -> Iterator[Found]:
         held = "; a batch that does not get ready stops the rest" if len(restart.batches) > 1 else ""
         meanwhile = f"; no set waits for another: {folded_names(others)} {'goes' if len(others) == 1 else 'go'} at the same time"
         yield Found(restart.set, f"first {order}{held}{meanwhile if others else ''}")
-
-
-def _is_read_first(comparison: Comparison, name: str) -> bool:
-    kinds = ("ConfigMap", "Secret", "Service", "ServiceAccount", "PersistentVolumeClaim", "Role", "RoleBinding")
-    return any(change.item.set == name and change.new is not None for change in comparison.of_kind(*kinds))
 
 
 def _stopped(comparison: Comparison) -> dict[str, list[str]]:
@@ -140,9 +177,12 @@ def _node_stopped(comparison: Comparison) -> Iterator[Found]:
     for name, changes in grouped.items():
         held = any(claims(cast("Item", change.old)) for change in changes)
         pods = sum(replicas(cast("Item", change.old)) for change in changes)
-        stop = f"{_counted(pods, 'pod')} {'stops' if pods == 1 else 'stop'} and {'stays' if pods == 1 else 'stay'} down"
+        stop = f"{counted(pods, 'pod')} {'stops' if pods == 1 else 'stop'} and {'stays' if pods == 1 else 'stay'} down"
         kept = ", with the data in the claims" if held else ""
-        yield Found(name, f"{stop}{kept}", tuple(change.item.name for change in changes))
+        names = tuple(change.item.name for change in changes)
+        signing = [one for one in validators(comparison.base, name) if one in names]
+        halt = f"; {folded_names(signing)} sign{'s' * (len(signing) == 1)} no more blocks" if signing else ""
+        yield Found(name, f"{stop}{kept}{halt}", names)
     yield from _volumeless_gone(comparison)
 
 
@@ -160,7 +200,7 @@ def _volumeless_gone(comparison: Comparison) -> Iterator[Found]:
             grouped.setdefault(old.set, []).extend(gone)
     for name, gone in grouped.items():
         yield Found(
-            name, f"{_counted(len(gone), 'node')} {'goes' if len(gone) == 1 else 'go'}, with all that is in the pod", tuple(gone)
+            name, f"{counted(len(gone), 'node')} {'goes' if len(gone) == 1 else 'go'}, with all that is in the pod", tuple(gone)
         )
 
 
@@ -176,9 +216,13 @@ def _protected_deleted(comparison: Comparison) -> Iterator[Found]:
             grouped.setdefault((name, change.operation), []).append(change.old)
     for (name, operation), items in grouped.items():
         named = folded_names([f"{_short_kind(item)}/{item.name}" for item in items])
-        does = "deletes" if operation == "remove" else "replaces"
+        does = "delete" if operation == "remove" else "replace"
         is_are = "it is protected" if len(items) == 1 else "they are protected"
-        yield Found(name, f"the update {does} {named} and fails there: {is_are}", tuple(item.name for item in items))
+        yield Found(
+            name,
+            f"the update would {does} {named} and fails, in its preview already: {is_are}",
+            tuple(item.name for item in items),
+        )
 
 
 def _rules() -> Iterable[Rule]:
@@ -187,7 +231,7 @@ def _rules() -> Iterable[Rule]:
         "danger",
         "All nodes of a set are down at once",
         "Nothing of the set serves until the first pod is ready again; peers and clients lose all its nodes.",
-        "Lower rollout.maxUnavailable, so that the nodes roll in batches.",
+        "Lower rollout.maxUnavailable, so that the nodes roll in batches; keep some nodes running where all would stop.",
         _all_nodes_down,
     )
     yield Rule(
@@ -202,7 +246,7 @@ def _rules() -> Iterable[Rule]:
         "workload-replaced",
         "danger",
         "A workload is deleted and made anew",
-        "Its pods stop before new ones start, and no batch of a rollout holds that back.",
+        "Its pods stop before new ones start; nodes of their own still roll in batches, pods of one workload stop together.",
         "Leave the immutable field as it is; to change it, make a set beside this one and move over.",
         _workload_replaced,
     )
@@ -210,7 +254,7 @@ def _rules() -> Iterable[Rule]:
         "protected-deleted",
         "danger",
         "A protected resource is to be deleted",
-        "The update fails at it, in the middle: what came before it is done, what comes after is not.",
+        "The preview fails, so that nothing is done; an update without a preview fails in the middle, when all else is done.",
         "Keep it; or back up what it holds, take the protection off with `pulumi state unprotect`, and update again.",
         _protected_deleted,
     )

@@ -5,8 +5,11 @@ from typing import Final
 
 from nodestead.changes.compare import Comparison
 from nodestead.changes.names import folded_names
-from nodestead.changes.rule import Found, Rule
+from nodestead.changes.plain import listed
+from nodestead.changes.rule import Found, Rule, folded
 from nodestead.changes.sets import Upheaval, fact_changes, node_names, upheavals, validators, value_text
+from nodestead.changes.snapshot import Item
+from nodestead.changes.workloads import containers, replicas
 
 __all__ = ["SET_RULES"]
 
@@ -101,6 +104,19 @@ def _contract(comparison: Comparison) -> Iterator[Found]:
             yield Found(name, what, node_names(comparison, name))
 
 
+def _proving_stopped(comparison: Comparison) -> Iterator[Found]:
+    def proves(item: Item) -> bool:
+        return replicas(item) > 0 and any("--prover" in listed(one.get("args")) for one in containers(item))
+
+    cases = (
+        (change.new, "its nodes prove no more what they have sold: their slots fail, and cost the collateral")
+        for change in comparison.of_kind("StatefulSet")
+        if change.old is not None and change.new is not None and change.new.set and replicas(change.new)
+        if proves(change.old) and not proves(change.new)
+    )
+    yield from folded(cases)
+
+
 SET_RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "set-removed",
@@ -141,6 +157,14 @@ SET_RULES: Final[tuple[Rule, ...]] = (
         "The nodes trade on the new contract only; slots that they hold on the old one fail their proofs and cost collateral.",
         "Let the contracts of the old one end first, or make a new set for the new contract.",
         _contract,
+    ),
+    Rule(
+        "proving-stopped",
+        "danger",
+        "Providers of storage stop to prove",
+        "Who has sold storage and does not prove it loses the slots, and the collateral that is staked on them.",
+        "Let the contracts end first, and take nothing new meanwhile; then switch the prover off.",
+        _proving_stopped,
     ),
     Rule(
         "genesis-changed",

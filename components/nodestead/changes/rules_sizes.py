@@ -1,14 +1,15 @@
 """Risk rules about what claims ask for: their size, and what of them cannot change."""
 
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from nodestead.changes.compare import Comparison
 from nodestead.changes.mounts import claim_templates
-from nodestead.changes.names import folded_names
+from nodestead.changes.names import claims_text
+from nodestead.changes.plain import at, mapping
 from nodestead.changes.rule import Found, Rule
-from nodestead.changes.sets import fact_changes, subject, value_text
-from nodestead.changes.snapshot import Item
+from nodestead.changes.sets import fact_changes, value_text
+from nodestead.changes.snapshot import Item, subject
 from nodestead.config.fragments import quantity_amount
 
 __all__ = ["SIZE_RULES"]
@@ -17,19 +18,8 @@ __all__ = ["SIZE_RULES"]
 _MUTABLE = ("resources", "volumeAttributesClassName")
 
 
-def _at(value: Any, *path: str) -> Any:
-    for key in path:
-        value = _mapping(value).get(key)
-    return value
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
 def _names(items: list[Item]) -> str:
-    names = [item.name for item in items]
-    return f"the claim {names[0]}" if len(names) == 1 else f"the {len(names)} claims {folded_names(names)}"
+    return claims_text(item.name for item in items)
 
 
 def _nodes(items: list[Item]) -> tuple[str, ...]:
@@ -75,7 +65,7 @@ def _of_template(old: str, new: str, refused: bool) -> str:  # noqa: FBT001
 
 
 def _size(claim: Any) -> Any:
-    return _at(claim, "spec", "resources", "requests", "storage")
+    return at(claim, "spec", "resources", "requests", "storage")
 
 
 def _moves(old: Any, new: Any, *, grow: bool) -> bool:
@@ -123,7 +113,7 @@ _FACTS = ("persistence.accessModes", "persistence.storageClass", "persistence.an
 
 
 def _immutable(old: Any, new: Any) -> str:
-    before, after = _mapping(_at(old, "spec")), _mapping(_at(new, "spec"))
+    before, after = mapping(at(old, "spec")), mapping(at(new, "spec"))
     keys = [key for key in {**before, **after} if key not in _MUTABLE and before.get(key) != after.get(key)]
     return ", ".join(f"{key} {value_text(before.get(key), after.get(key))}" for key in keys)
 

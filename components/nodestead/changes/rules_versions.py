@@ -1,58 +1,21 @@
 """Risk rules about images: which version of the software runs afterwards."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from nodestead.changes.compare import Comparison
-from nodestead.changes.mounts import mappings
 from nodestead.changes.names import folded_names
+from nodestead.changes.plain import mappings
 from nodestead.changes.rule import Found, Rule
-from nodestead.changes.sets import subject
+from nodestead.changes.snapshot import subject
+from nodestead.changes.versions import image_parts, version
 from nodestead.changes.workloads import WORKLOADS, pod_spec
 
-__all__ = ["VERSION_RULES", "Version", "image_parts", "version"]
+__all__ = ["VERSION_RULES"]
 
 _VERSION_LABEL = "app.kubernetes.io/version"
 _MOVING: Final = frozenset("canary dev develop edge head latest main master nightly stable testnet unstable".split())
-_VERSION = re.compile(
-    r"(?P<v>v?)(?P<numbers>\d{1,9}(?:\.\d{1,9}){0,4})(?:[-.+_]?(?P<rest>[A-Za-z][0-9A-Za-z.+_-]*|\d[0-9A-Za-z.+_-]*))?"
-)
-_BEFORE = re.compile(r"(?P<word>dev|alpha|a|beta|b|preview|pre|snapshot|rc)[.-]?(?P<number>\d{0,9})\b", re.IGNORECASE)
-_WORDS: Final = {"dev": 0, "snapshot": 0, "alpha": 1, "a": 1, "beta": 2, "b": 2, "preview": 3, "pre": 3, "rc": 4}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
-    """A version that can be told to be older or newer than another one: a release comes after its pre-releases."""
-
-    numbers: tuple[int, ...]
-    is_release: bool
-    before: tuple[int, int] = (0, 0)
-
-
-def version(text: str) -> Version | None:
-    """The version that a tag or label names; None for what names none, such as latest or a commit."""
-    match = _VERSION.fullmatch(text)
-    # A bare number may be a date, a build or a commit.
-    if match is None or not (match["v"] or "." in match["numbers"]):
-        return None
-    numbers = [int(part) for part in match["numbers"].split(".")]
-    while len(numbers) > 1 and not numbers[-1]:
-        numbers.pop()
-    before = _BEFORE.match(match["rest"] or "")
-    if before is None:
-        # Anything else is a variant: -alpine, -arm64.
-        return Version(tuple(numbers), is_release=True)
-    return Version(tuple(numbers), is_release=False, before=(_WORDS[before["word"].lower()], int(before["number"] or 0)))
-
-
-def image_parts(image: str) -> tuple[str, str, str]:
-    """Repository, tag and digest of an image; empty where there is none."""
-    rest, _, digest = image.partition("@")
-    match = re.fullmatch(r"(.+):([^/:]+)", rest)
-    return (match[1], match[2], digest) if match else (rest, "", digest)
 
 
 @dataclass(frozen=True, slots=True)

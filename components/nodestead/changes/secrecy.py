@@ -5,17 +5,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
-from nodestead.changes.compare import Absent, Change, FieldChange, Path
-from nodestead.changes.secret_text import BARE_KEY, HIDDEN, MARKERS, is_harmless, is_key_of_bytes, safe_text, smells
+from nodestead.changes.compare import Absent, Change, FieldChange, Path, once
+from nodestead.changes.plain import mappings
+from nodestead.changes.secret_text import BARE_KEY, HIDDEN, MARKERS, SIGNATURE, is_harmless, is_key_of_bytes, safe_text, smells
 from nodestead.changes.snapshot import Item
 from nodestead.changes.workloads import pod_spec
 
 __all__ = ["HIDDEN", "safe_text", "shown", "unveiled"]
 
-# The engine's mark of a secret in its JSON: pulumi, sdk/go/common/resource/sig.go.
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-
 # A reference in a Kubernetes object, and annotations that name a Secret.
+_APPLIED: Final = "/last-applied-configuration"
 _NAMES_ONE: Final = frozenset({"key", "topologyKey", "secret", "auth-secret", "auth-tls-secret", "imagePullSecret"})
 
 # ---- fields
@@ -31,7 +30,7 @@ def shown(change: Change, field: FieldChange) -> tuple[str | None, str | None]:
     Returns:
         Texts; None where there is no value. What is secret, was, or becomes so is `[hidden]`.
     """
-    covered = any(part.endswith("last-applied-configuration") for part in field.path)
+    covered = any(part.endswith(_APPLIED) for part in field.path)
     covered = covered or any(_is_below(field.path, path) or _is_below(path, field.path) for path in _crossing(change))
     both = (
         _shown(change.old, field.path, field.old, covered=covered),
@@ -63,13 +62,10 @@ def _is_secret_content(item: Item, path: Path) -> bool:
     if path[-1:] == ("kubeconfig",):
         text = item.at("inputs", "kubeconfig")
         return not (isinstance(text, str) and is_harmless(text))
-    return item.kind.startswith(("random:", "tls:")) and path[-1:] in {
-        ("result",),
-        ("hex",),
-        ("b64Std",),
-        ("bcryptHash",),
-        ("dec",),
-    }
+    return item.kind.startswith(("random:", "tls:")) and path[-1] in _MADE
+
+
+_MADE: Final = frozenset({"result", "hex", "b64Std", "b64Url", "base64", "bcryptHash", "dec", "privateKeyPem"})
 
 
 def _name_of(item: Item, path: Path) -> str:
@@ -79,16 +75,18 @@ def _name_of(item: Item, path: Path) -> str:
     last = path[-1]
     if last == "value" and len(path) > 1 and path[-2].startswith("["):
         return path[-2].strip("[]")
+    if not item.is_object and (ancestors := [part for part in path if smells(part)]):
+        return ancestors[0]
     if not last.startswith("["):
-        ancestors = [part for part in path if not item.is_object and smells(part)]
-        return ancestors[0] if ancestors else "" if item.is_object and last in _NAMES_ONE and path[:1] != ("data",) else last
+        return "" if item.is_object and last in _NAMES_ONE and path[:1] != ("data",) else last
     position = last.strip("[]")
     if position.isdigit() and len(path) > 1 and path[-2] in ("args", "command"):
         items = _list_at(item, path[:-1])
         index = int(position)
         before = items[index - 1] if 0 < index <= len(items) else ""
         return before if isinstance(before, str) and before.startswith("-") and "=" not in before else ""
-    return ""
+    around = path[-2] if len(path) > 1 else ""
+    return "" if around in _NAMES_ONE or around.startswith("[") else around
 
 
 def _list_at(item: Item, path: Path) -> Sequence[Any]:
@@ -97,7 +95,7 @@ def _list_at(item: Item, path: Path) -> Sequence[Any]:
         if isinstance(value, dict):
             value = cast("dict[str, Any]", value).get(part)
         elif isinstance(value, list):
-            value = next((one for one in _all(cast("list[Any]", value)) if one.get("name") == part[1:-1]), None)
+            value = next((one for one in mappings(cast("list[Any]", value)) if one.get("name") == part[1:-1]), None)
     return cast("list[Any]", value) if isinstance(value, list) else ()
 
 
@@ -117,12 +115,14 @@ def _masked(value: Any, name: str, *, is_free: bool) -> Any:
     """
     if isinstance(value, dict):
         mapping = cast("dict[str, Any]", value)
-        if _SIGNATURE in mapping:
+        if SIGNATURE in mapping:
             return HIDDEN
         called = mapping.get("name")
         named = isinstance(called, str) and "value" in mapping
         return {
-            key: _masked(one, str(called) if named and key == "value" else _key_name(key, name, is_free=is_free), is_free=is_free)
+            key: HIDDEN
+            if key.endswith(_APPLIED)
+            else _masked(one, str(called) if named and key == "value" else _key_name(key, name, is_free=is_free), is_free=is_free)
             for key, one in mapping.items()
         }
     if isinstance(value, list):
@@ -132,7 +132,7 @@ def _masked(value: Any, name: str, *, is_free: bool) -> Any:
             before = one if isinstance(one, str) and one.startswith("-") and "=" not in one else ""
         return masked
     if isinstance(value, str):
-        return _safe_value(value, name)
+        return _safe_value(value, name, is_free=is_free)
     return HIDDEN if is_free and smells(name) and not isinstance(value, bool) and value is not None else value
 
 
@@ -142,10 +142,10 @@ def _key_name(key: str, around: str, *, is_free: bool) -> str:
     return "" if key in _NAMES_ONE or key.rpartition("/")[2] in _NAMES_ONE else key
 
 
-def _safe_value(value: str, name: str) -> str:
-    if value in MARKERS or is_key_of_bytes(value, name):
+def _safe_value(value: str, name: str, *, is_free: bool) -> str:
+    if value in MARKERS or is_key_of_bytes(value, name) or (name in _SHORT_FLAGS and _SHORT_FLAGS[name].fullmatch(value)):
         return HIDDEN
-    if name.rpartition("/")[2] in _NAMES_ONE - {"key"}:
+    if not is_free and name.rpartition("/")[2] in _NAMES_ONE - {"key"}:
         return safe_text(value)
     if smells(name) and not is_harmless(value) and not value.startswith("-"):
         return HIDDEN
@@ -156,9 +156,17 @@ def _safe_value(value: str, name: str) -> str:
     return value if BARE_KEY.fullmatch(value) else safe_text(value)
 
 
+# In a list of arguments: not the ids of a user and a group, no port, no folder and no protocol.
+_SHORT_FLAGS: Final = {
+    **dict.fromkeys(("-u", "--user"), re.compile(r"(?!\d+:\d+$)(?!\w+://)[^\s:]+:\S+")),
+    "-p": re.compile(r"(?=.*[A-Za-z])(?=.*\d)[^\s/:]{6,}"),
+}
+
+
 # ---- what was secret, or becomes so
 
 
+@once
 def unveiled(change: Change) -> list[Path]:
     """The fields of an object that were secret before and are plain now: they are shown to whoever reads the object."""
     if change.old is None or change.new is None:
@@ -166,6 +174,7 @@ def unveiled(change: Change) -> list[Path]:
     return list(dict.fromkeys((*_marked(change), *_bared(change.old, change.new))))
 
 
+@once
 def _crossing(change: Change) -> list[Path]:
     """The fields that are secret in one of the two states only: what is in the other is the secret itself, or was."""
     if change.old is None or change.new is None or not change.item.is_object:
@@ -187,20 +196,20 @@ def _marked(change: Change) -> Iterator[Path]:
 
 
 def _is_marker(value: Any) -> bool:
-    return value in MARKERS if isinstance(value, str) else isinstance(value, dict) and _SIGNATURE in value
+    return value in MARKERS if isinstance(value, str) else isinstance(value, dict) and SIGNATURE in value
 
 
 def _bared(old: Item, new: Item) -> Iterator[Path]:
     """Where a pod took something from a Secret and has it in clear now."""
     template = ("spec", "template", "spec")
     for place in ("initContainers", "containers"):
-        before = {str(one.get("name")): one for one in _all(pod_spec(old).get(place))}
-        for container in _all(pod_spec(new).get(place)):
+        before = {str(one.get("name")): one for one in mappings(pod_spec(old).get(place))}
+        for container in mappings(pod_spec(new).get(place)):
             called = str(container.get("name"))
             was = before.get(called, {})
             path = (*template, place, f"[{called}]")
-            secret = {str(one.get("name")) for one in _all(was.get("env")) if _from(one, "secretKeyRef")}
-            for one in _all(container.get("env")):
+            secret = {str(one.get("name")) for one in mappings(was.get("env")) if _from(one, "secretKeyRef")}
+            for one in mappings(container.get("env")):
                 if (
                     str(one.get("name")) in secret
                     and (one.get("value") or _from(one, "configMapKeyRef"))
@@ -208,13 +217,13 @@ def _bared(old: Item, new: Item) -> Iterator[Path]:
                 ):
                     yield (*path, "env", f"[{one['name']}]")
             taken, given = (
-                [sum(key in one for one in _all(c.get("envFrom"))) for key in ("secretRef", "configMapRef")]
+                [sum(key in one for one in mappings(c.get("envFrom"))) for key in ("secretRef", "configMapRef")]
                 for c in (was, container)
             )
             if given[0] < taken[0] and given[1] > taken[1]:
                 yield (*path, "envFrom")
-    mounted = {str(one.get("name")): _sources(one) for one in _all(pod_spec(old).get("volumes"))}
-    for volume in _all(pod_spec(new).get("volumes")):
+    mounted = {str(one.get("name")): _sources(one) for one in mappings(pod_spec(old).get("volumes"))}
+    for volume in mappings(pod_spec(new).get("volumes")):
         was, now = mounted.get(str(volume.get("name")), (0, 0)), _sources(volume)
         if now[0] < was[0] and now[1] > was[1]:
             yield (*template, "volumes", f"[{volume.get('name')}]")
@@ -228,10 +237,5 @@ def _from(variable: dict[str, Any], kind: str) -> bool:
 def _sources(volume: dict[str, Any]) -> tuple[int, int]:
     """How many Secrets and how many ConfigMaps a volume shows."""
     projected = volume.get("projected")
-    parts = _all(cast("dict[str, Any]", projected).get("sources")) if isinstance(projected, dict) else [volume]
+    parts = mappings(cast("dict[str, Any]", projected).get("sources")) if isinstance(projected, dict) else [volume]
     return sum("secret" in one for one in parts), sum("configMap" in one for one in parts)
-
-
-def _all(items: Any) -> list[dict[str, Any]]:
-    """The mappings of a list; manifests of others may hold anything."""
-    return [one for one in cast("list[Any]", items) if isinstance(one, dict)] if isinstance(items, list) else []

@@ -2,18 +2,13 @@
 
 from typing import Any, cast
 
-from nodestead.changes.mounts import mappings
+from nodestead.changes.plain import listed, mappings
 from nodestead.changes.snapshot import Item, Snapshot
 from nodestead.changes.workloads import WORKLOADS
 
-__all__ = ["is_selected", "listed", "selected", "selects_of"]
+__all__ = ["is_selected", "selected", "selects_of"]
 
 Selector = dict[str, Any]
-
-
-def listed(value: Any) -> list[Any]:
-    """A list; an empty one in the place of what is none."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def selects_of(item: Item, field: str = "selector") -> Selector:

@@ -4,20 +4,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from nodestead.changes.compare import Comparison
+from nodestead.changes.compare import Comparison, once
 from nodestead.changes.mounts import (
     CONSENSUS_KEY,
     claims,
     is_known,
     key_uses,
-    mappings,
     mounted_claims,
     ordinals,
     scaled_down,
     template_claims,
 )
+from nodestead.changes.plain import mappings
 from nodestead.changes.secret_text import safe_text
 from nodestead.changes.snapshot import Item, Snapshot
+from nodestead.kubernetes.names import GUARD
 
 __all__ = [
     "Upheaval",
@@ -25,7 +26,7 @@ __all__ = [
     "fact_changes",
     "node_names",
     "nodes_by_set",
-    "subject",
+    "refused_sets",
     "upheavals",
     "validators",
     "value_text",
@@ -60,11 +61,6 @@ class Upheaval:
         return any(claims(item) for item in self.old)
 
 
-def subject(item: Item) -> str:
-    """What a finding is about: the set of an object, else the object."""
-    return item.set or f"{item.kind}/{item.name}"
-
-
 def nodes_by_set(snapshot: Snapshot) -> dict[str, list[Item]]:
     """The workloads of the nodes of each set, in their order."""
     found: dict[str, list[Item]] = {}
@@ -89,7 +85,7 @@ def validators(snapshot: Snapshot, name: str) -> list[str]:
         signs = (
             any(use.file == CONSENSUS_KEY for use in key_uses(item))
             if item.kind == "StatefulSet"
-            else item.name.startswith("nodestead-key-")
+            else item.name.startswith(GUARD)
             if item.kind == "ConfigMap"
             else any(port.get("name") == "privval" for port in mappings(item.at("spec", "ports")))
         )
@@ -98,6 +94,7 @@ def validators(snapshot: Snapshot, name: str) -> list[str]:
     return list(found)
 
 
+@once
 def fact_changes(comparison: Comparison) -> dict[str, dict[str, tuple[Any, Any]]]:
     """The facts that differ, old and new, by set and path.
 
@@ -110,6 +107,25 @@ def fact_changes(comparison: Comparison) -> dict[str, dict[str, tuple[Any, Any]]
             pairs = {path: (value, other.facts[path]) for path, value in one.facts.items() if path in other.facts}
             found[one.name] = {path: both for path, both in pairs.items() if both[0] != both[1] and all(map(_is_told, both))}
     return found
+
+
+_NOTICED = ("nodeNames", "keys", "genesis", "software.marketplace.address")
+
+
+@once
+def refused_sets(comparison: Comparison) -> frozenset[str]:
+    """The sets whose guard stops the update in its preview, because something changes that their data was made for."""
+    return frozenset(
+        name for name, changed in fact_changes(comparison).items() if any(_is_guarded(comparison, name, p) for p in changed)
+    )
+
+
+def _is_guarded(comparison: Comparison, name: str, path: str) -> bool:
+    if path != "persistence.kind":
+        return path not in _NOTICED
+    # The claims of a set that signs hold what it has signed.
+    facts = comparison.base.facts_of(name)
+    return facts is not None and any(one.startswith("signer.addresses.") for one in facts.facts)
 
 
 def _is_told(value: object) -> bool:
@@ -129,6 +145,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+@once
 def upheavals(comparison: Comparison) -> dict[str, Upheaval]:
     """What becomes of whole sets, by their old name."""
     base, head = nodes_by_set(comparison.base), nodes_by_set(comparison.head)
@@ -194,6 +211,7 @@ def _upheaval(
     return Upheaval(fate, name, new_name, tuple(old), tuple(new), tuple(once), tuple(kept))
 
 
+@once
 def deleted_claims(comparison: Comparison) -> dict[tuple[str, str], Item]:
     """The claims whose data a change deletes, by namespace and name: each with the object by which it does."""
     found: dict[tuple[str, str], Item] = {}

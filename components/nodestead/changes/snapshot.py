@@ -5,9 +5,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from nodestead.changes.plain import at
 from nodestead.kubernetes.objects import Identity, Manifest, identity, is_kept
 
-__all__ = ["Item", "SetFacts", "Snapshot", "SnapshotError", "snapshot_from_json", "snapshot_to_json"]
+__all__ = [
+    "PASSWORD_TYPE",
+    "PROVIDER_TYPE",
+    "Item",
+    "SetFacts",
+    "Snapshot",
+    "SnapshotError",
+    "snapshot_from_json",
+    "snapshot_to_json",
+    "subject",
+]
+
+PASSWORD_TYPE = "random:index/randomPassword:RandomPassword"  # noqa: S105 # a type of resource
+"""The type of what holds a seed or a generated password."""
+
+PROVIDER_TYPE = "pulumi:providers:kubernetes"
+"""The type of what names the cluster."""
 
 _FORMAT, _VERSION = "nodestead-snapshot", 1
 
@@ -78,14 +95,14 @@ class Item:
         """Name of the node that it belongs to, which is that of the node's workload; empty for shared objects."""
         return self.labels.get("nodestead.io/node", "")
 
+    @property
+    def role(self) -> str:
+        """What it is in its set: `chain-node`, `bootstrap-node`; empty where it does not say."""
+        return self.labels.get("app.kubernetes.io/component", "")
+
     def at(self, *path: str) -> Any:
         """What stands at a path of mappings in it; None where nothing does."""
-        value: Any = self.manifest
-        for key in path:
-            if not isinstance(value, dict):
-                return None
-            value = cast("dict[str, Any]", value).get(key)
-        return value
+        return at(self.manifest, *path)
 
     @property
     def outlives_stack(self) -> bool:
@@ -130,7 +147,7 @@ class Snapshot:
 
     def of_kind(self, *kinds: str) -> Iterator[Item]:
         """The Kubernetes objects of some kinds."""
-        return (item for item in self.items.values() if item.kind in kinds and item.is_object)
+        return (item for key, item in self.items.items() if key[1] in kinds and item.is_object)
 
     def facts_of(self, name: str) -> SetFacts | None:
         """What is known of a set, by its name."""
@@ -139,6 +156,11 @@ class Snapshot:
     def add(self, item: Item) -> None:
         """Enters an object; the last of one identity stays."""
         self.items[item.identity] = item
+
+
+def subject(item: Item) -> str:
+    """What is told of an object is told of this: its set, else the object."""
+    return item.set or f"{item.kind}/{item.name}"
 
 
 def snapshot_to_json(snapshot: Snapshot) -> str:

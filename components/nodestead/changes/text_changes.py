@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-__all__ = ["MOST_LINES", "is_long", "text_changes"]
+__all__ = ["is_long", "text_changes"]
 
-MOST_LINES: Final = 40
+_MOST_LINES: Final = 40
 """Lines of a difference that are shown."""
 
 _LONGEST_VALUE = 160
@@ -21,7 +21,7 @@ def is_long(text: str | None) -> bool:
     return text is not None and (len(text) > _LONGEST_VALUE or "\n" in text.strip())
 
 
-def text_changes(old: str, new: str, most: int = MOST_LINES) -> tuple[list[str], int, int]:
+def text_changes(old: str, new: str, most: int = _MOST_LINES) -> tuple[list[str], int, int]:
     """The lines of a unified difference, and how many lines went and came in all of it.
 
     JSON and long lists are taken apart first. A text that is too large, or differs too much, gives no lines.

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, cast
 
-from nodestead.changes.mounts import mappings
+from nodestead.changes.compare import Comparison, once
+from nodestead.changes.plain import mappings
 from nodestead.changes.selection import is_selected, selects_of
-from nodestead.changes.sets import subject
-from nodestead.changes.snapshot import Item, Snapshot
+from nodestead.changes.snapshot import Item, Snapshot, subject
 from nodestead.changes.workloads import WORKLOADS, pod_spec, replicas
 
-__all__ = ["Way", "Ways"]
+__all__ = ["Way", "Ways", "ways_of"]
 
 Purpose = Literal["peers", "api", "other"]
 
@@ -182,6 +182,12 @@ class Ways:
         for item in self._snapshot.of_kind(*WORKLOADS):
             found.setdefault(item.namespace, []).append(item)
         return found
+
+
+@once
+def ways_of(comparison: Comparison) -> tuple[Ways, Ways]:
+    """The ways into a stack before and after a change."""
+    return Ways(comparison.base), Ways(comparison.head)
 
 
 def _purpose(name: str, number: Any) -> Purpose:

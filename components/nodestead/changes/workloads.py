@@ -1,11 +1,14 @@
 """Pods of workloads, and which of them a change restarts."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from nodestead.changes.compare import Change, Comparison
-from nodestead.changes.snapshot import Item, Snapshot
+from nodestead.changes.compare import Change, Comparison, once
+from nodestead.changes.plain import mapping, mappings
+from nodestead.changes.snapshot import Item, Snapshot, subject
 
 __all__ = ["WORKLOADS", "Restart", "containers", "pod_names", "pod_spec", "replicas", "restarts", "running_pods"]
 
@@ -22,12 +25,14 @@ class Restart:
             the same time, and the next one starts when they are ready.
         running: How many pods of the set run before the change; None where the whole is not known.
         replaced: Whether workloads are deleted and made anew, by which their pods stop first.
+        surges: Whether new pods start before old ones stop, as a Deployment has it.
     """
 
     set: str
     batches: tuple[tuple[str, ...], ...]
     running: int | None
     replaced: bool
+    surges: bool = False
 
     @property
     def pods(self) -> int:
@@ -37,7 +42,8 @@ class Restart:
     @property
     def all_at_once(self) -> bool:
         """Whether no pod of the set is left at some time."""
-        return self.running is not None and self.running > 0 and any(len(batch) >= self.running for batch in self.batches)
+        running = self.running or 0
+        return running > 0 and not self.surges and any(len(batch) >= running for batch in self.batches)
 
 
 def replicas(item: Item) -> int:
@@ -48,34 +54,34 @@ def replicas(item: Item) -> int:
 
 def pod_spec(item: Item) -> dict[str, Any]:
     """The spec of a workload's pods."""
-    found = item.at("spec", "template", "spec")
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    return mapping(item.at("spec", "template", "spec"))
 
 
 def containers(item: Item) -> Iterator[dict[str, Any]]:
     """The containers of a workload's pods, those that run before the others first."""
     pod = pod_spec(item)
     for place in ("initContainers", "containers"):
-        found = pod.get(place)
-        # Programs and previews of others may hold anything.
-        if isinstance(found, list):
-            yield from (cast("dict[str, Any]", one) for one in cast("list[Any]", found) if isinstance(one, dict))
+        yield from mappings(pod.get(place))
 
 
 def pod_names(item: Item) -> list[str]:
     """The names of a StatefulSet's pods; what other workloads call theirs nobody knows before."""
     if item.kind != "StatefulSet":
-        return [f"{item.name} ({number} of {replicas(item)})" for number in range(replicas(item), 0, -1)]
+        return [f"{item.name} ({number} of {replicas(item)})" for number in range(1, replicas(item) + 1)]
     given = item.at("spec", "ordinals", "start")
     start = given if isinstance(given, int) else 0
     return [f"{item.name}-{start + index}" for index in range(replicas(item))]
 
 
-def running_pods(snapshot: Snapshot, set_name: str) -> int:
-    """How many pods of a set run."""
-    return sum(replicas(item) for item in snapshot.of_kind(*WORKLOADS) if _subject(item) == set_name)
+def running_pods(snapshot: Snapshot) -> Counter[str]:
+    """How many pods run, by set; by `Kind/name` for a workload of none."""
+    found = Counter[str]()
+    for item in snapshot.of_kind(*WORKLOADS):
+        found[subject(item)] += replicas(item)
+    return found
 
 
+@once
 def restarts(comparison: Comparison) -> list[Restart]:
     """The pods that a change restarts, set by set.
 
@@ -84,19 +90,17 @@ def restarts(comparison: Comparison) -> list[Restart]:
     by_set: dict[str, list[Change]] = {}
     for change in comparison.of_kind(*WORKLOADS):
         if _restarts(change):
-            by_set.setdefault(_subject(change.item), []).append(change)
+            by_set.setdefault(subject(change.item), []).append(change)
+    running = running_pods(comparison.base) if comparison.complete else None
     found: list[Restart] = []
     for name, changes in by_set.items():
         facts = comparison.head.facts_of(name)
-        running = running_pods(comparison.base, name) if comparison.complete else None
         is_replaced = any(change.operation == "replace" for change in changes)
         batches = _batches(changes, facts.batches if facts else [])
-        found.append(Restart(name, batches, running, is_replaced))
+        count = None if running is None else running[name]
+        if batches:
+            found.append(Restart(name, batches, count, is_replaced, surges=all(map(_surges, changes))))
     return found
-
-
-def _subject(item: Item) -> str:
-    return item.set or f"{item.kind}/{item.name}"
 
 
 def _restarts(change: Change) -> bool:
@@ -104,7 +108,8 @@ def _restarts(change: Change) -> bool:
         return False
     if change.operation == "replace":
         return True
-    return change.touches("spec", "template") and change.new.at("spec", "updateStrategy", "type") != "OnDelete"
+    waits = change.new.at("spec", "updateStrategy", "type") == "OnDelete" or change.new.at("spec", "paused") is True
+    return change.touches("spec", "template") and not waits
 
 
 def _batches(changes: Sequence[Change], order: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
@@ -115,11 +120,49 @@ def _batches(changes: Sequence[Change], order: Sequence[Sequence[str]]) -> tuple
     waves.append(list(known.values()))
     batches: list[tuple[str, ...]] = []
     for wave in waves:
-        single = tuple(change.item.name for change in wave if replicas(change.item) == 1)
+        single = tuple(change.item.name for change in wave if _is_single(change))
         if single:
             batches.append(single)
         for change in wave:
-            if replicas(change.item) > 1:
-                pods = list(reversed(pod_names(change.item)))
-                batches += [tuple(pods)] if change.operation == "replace" else [(name,) for name in pods]
+            if not _is_single(change):
+                batches += _batches_of(change)
     return tuple(batches)
+
+
+def _is_single(change: Change) -> bool:
+    return all(item is None or replicas(item) == 1 for item in (change.old, change.new))
+
+
+def _batches_of(change: Change) -> list[tuple[str, ...]]:
+    """The pods of one workload that it has before and afterwards, as the cluster takes them."""
+    old, new = cast("Item", change.old), cast("Item", change.new)
+    before, after = pod_names(old), pod_names(new)
+    is_set = new.kind == "StatefulSet"
+    # Of pods whose names nobody knows the smaller number is there all the time.
+    pods = [name for name in before if name in set(after)] if is_set else min(before, after, key=len)
+    if is_set and change.operation != "replace":
+        start, partition = new.at("spec", "ordinals", "start"), new.at("spec", "updateStrategy", "rollingUpdate", "partition")
+        first = max(0, partition - (start if isinstance(start, int) else 0)) if isinstance(partition, int) else 0
+        pods = [name for name in pods if name in set(after[first:])]
+    pods = list(reversed(pods)) if is_set else pods
+    size = len(pods) if _stops_first(change) else 1 if is_set else max(1, _unavailable(new, len(pods)))
+    return [tuple(pods[at : at + size]) for at in range(0, len(pods), size)]
+
+
+def _stops_first(change: Change) -> bool:
+    """Whether all pods of a workload stop before the first new one starts."""
+    return change.operation == "replace" or change.item.at("spec", "strategy", "type") == "Recreate"
+
+
+def _surges(change: Change) -> bool:
+    count = replicas(change.item)
+    return change.item.kind == "Deployment" and not _stops_first(change) and _unavailable(change.item, count) < count
+
+
+def _unavailable(item: Item, count: int) -> int:
+    """How many pods of a Deployment may be away during an update; a percentage is rounded down."""
+    given = item.at("spec", "strategy", "rollingUpdate", "maxUnavailable")
+    if isinstance(given, int | float):
+        return min(int(given), count)
+    share = re.fullmatch(r"([0-9]{1,3})%", str(given or "25%"))
+    return min(count * int(share[1]) // 100, count) if share else 0

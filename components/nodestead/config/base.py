@@ -6,14 +6,14 @@ pydantic, and the cross-field rules of every model whose fields are sound.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-__all__ = ["ConfigError", "Deferred", "Model", "Problem", "as_config_error", "dotted", "parse"]
+__all__ = ["ConfigError", "Deferred", "Model", "Problem", "as_config_error", "dotted", "near_name", "parse"]
 
 
 @runtime_checkable
@@ -235,11 +235,15 @@ def looks_secret(value: object) -> bool:
     )
 
 
+def near_name(name: str, known: Sequence[str], otherwise: str) -> str:
+    """Asks whether a known name was meant; says something else where none is like the one that was given."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else otherwise
+
+
 def _unknown_key(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    if near:
-        return f"unknown key; did you mean {near[0]}?"
-    return f"unknown key; known here are {', '.join(sorted(known))}" if known else "unknown key; remove it"
+    otherwise = f"known here are {', '.join(sorted(known))}" if known else "remove it"
+    return f"unknown key; {near_name(key, known, otherwise)}"
 
 
 def _models_of(model: type[BaseModel], part: str | int) -> list[type[BaseModel]]:

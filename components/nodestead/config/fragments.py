@@ -5,7 +5,6 @@
 `fragments.schema.json` holds the schemas; `tools/fragments.py` makes it.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from typing import Any, Literal, cast
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from nodestead.config.base import Deferred, Problem, looks_secret
+from nodestead.config.base import Deferred, Problem, looks_secret, near_name
 
 __all__ = ["Fragment", "FragmentKind", "fragment_definitions", "quantity_amount"]
 
@@ -177,8 +176,7 @@ def _unknown_keys(_: Any, value: Any, schema: dict[str, Any]) -> Iterator[Proble
     known: list[str] = sorted(schema.get("properties", {}))
     for key in _items(value):
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else f"known here are {', '.join(known)}"
+            remedy = near_name(str(key), known, f"known here are {', '.join(known)}")
             yield Problem([key], f"unknown key; {remedy}")
 
 

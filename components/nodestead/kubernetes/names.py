@@ -1,6 +1,7 @@
 """Names of objects: one pure function for each kind, so that users and peers can compute what they address."""
 
 __all__ = [
+    "GUARD",
     "LONGEST_LABEL",
     "LONGEST_WORKLOAD",
     "claim_name",
@@ -14,6 +15,9 @@ __all__ = [
     "rpc_service_name",
     "service_name",
 ]
+
+GUARD = "nodestead-key-"
+"""How the names of all ConfigMaps begin that hold a consensus key."""
 
 LONGEST_LABEL = 63
 # The label controller-revision-hash holds the name, a hyphen and up to ten digits (kubernetes/kubernetes#64023).
@@ -71,4 +75,4 @@ def guard_name(address: str) -> str:
     Args:
         address: The consensus address, 40 hexadecimal digits.
     """
-    return f"nodestead-key-{address.lower()}"
+    return f"{GUARD}{address.lower()}"

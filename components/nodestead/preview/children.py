@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from nodestead.changes.secrecy import safe_text
+from nodestead.changes.secret_text import smells, without_tokens
 from nodestead.changes.snapshot import Snapshot, SnapshotError, snapshot_from_json
 
 __all__ = [
@@ -22,7 +24,6 @@ __all__ = [
     "Rendered",
     "Renderer",
     "Tree",
-    "failure_from_json",
     "failure_to_json",
     "rendered_all",
     "usable_python",
@@ -40,12 +41,12 @@ def failure_to_json(stack: str, reason: str) -> str:
     return json.dumps({"format": _FAILURE, "version": 1, "stack": stack, "reason": reason})
 
 
-def failure_from_json(line: str) -> tuple[str, str] | None:
+def _failure_from_json(line: str) -> tuple[str, str] | None:
     """Stack and reason of such a line; None for any other."""
     try:
         content = json.loads(line)
         return (str(content["stack"]), str(content["reason"])) if content["format"] == _FAILURE else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -124,8 +125,8 @@ class Renderer:
             try:
                 found = snapshot_from_json(line)
                 done.snapshots[found.stack] = found
-            except SnapshotError as error:
-                name, reason = failure_from_json(line) or ("", "")
+            except (SnapshotError, RecursionError) as error:
+                name, reason = _failure_from_json(line) or ("", "")
                 # Refusals of a config are made to be shown.
                 done.failures[name] = _without_folder(reason, tree)[:_LONGEST]
                 problem = problem or str(error)
@@ -141,7 +142,7 @@ class Renderer:
             text, problem = self._run(tree, ["-P", "-m", "nodestead.recording", "--stack", name, "--dir", str(tree.folder)])
             try:
                 done.snapshots[name] = snapshot_from_json(text)
-            except SnapshotError as error:
+            except (SnapshotError, RecursionError) as error:
                 done.failures[name] = problem or str(error)
         return done
 
@@ -149,7 +150,8 @@ class Renderer:
         """What a process hands over, and the reason where it fails."""
         with tempfile.TemporaryDirectory(prefix="nodestead-") as scratch:
             out, errors = Path(scratch, "snapshots"), Path(scratch, "errors")
-            with errors.open("wb") as log:
+            # Read by what is open: its code could put a pipe or another file in its place.
+            with errors.open("w+b") as log:
                 try:
                     process = subprocess.Popen(  # noqa: S603 # no shell
                         [tree.python, *command, "--out", str(out)],
@@ -163,19 +165,36 @@ class Renderer:
                     )
                 except OSError as error:
                     return "", f"{tree.python} cannot be started: {error.strerror}"
-            self._running.add(process)
-            if self._ended:
-                _kill(process)
-            try:
-                process.wait(self._seconds)
-            except subprocess.TimeoutExpired:
-                return "", f"it takes longer than {self._seconds:g} seconds"
-            finally:
-                _kill(process)
-                self._running.discard(process)
-            text = out.read_text(encoding="utf-8", errors="replace") if out.is_file() else ""
-            told = errors.read_text(encoding="utf-8", errors="replace")
-            return text, _problem(process.returncode, told, tree)
+                self._running.add(process)
+                if self._ended:
+                    _kill(process)
+                try:
+                    process.wait(self._seconds)
+                except subprocess.TimeoutExpired:
+                    return "", f"it takes longer than {self._seconds:g} seconds"
+                finally:
+                    _kill(process)
+                    self._running.discard(process)
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _LONGEST_LOG))
+                told = log.read(_LONGEST_LOG).decode("utf-8", "replace")
+            return _handed_over(out), _problem(process.returncode, told, tree)
+
+
+_LONGEST_LOG: Final = 1 << 20
+_LARGEST: Final = 1 << 30
+"""Bytes of the snapshots of ten thousand nodes, and some more."""
+
+
+def _handed_over(file: Path) -> str:
+    """What a process wrote for us; nothing where it is no plain file, or too large."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with open(handle, "rb") as opened:  # noqa: PTH123 # what is open already
+        state = os.fstat(handle)
+        is_read = stat.S_ISREG(state.st_mode) and state.st_size <= _LARGEST
+        return opened.read().decode("utf-8", "replace") if is_read else ""
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
@@ -193,7 +212,7 @@ def _problem(code: int, told: str, tree: Tree) -> str:
         return f"its code was ended by signal {-code}"
     text = told.rstrip()
     if "invalid choice: 'snapshot'" in text or "No module named nodestead.preview" in text:
-        return "its nodestead is older than `nodestead diff`, and cannot hand over what it makes"
+        return "its nodestead is older than `nodestead diff`, and cannot hand over what it makes; name a later revision"
     if "No module named nodestead" in text:
         return f"its nodestead is not there: it has no components/nodestead, and {tree.python} has none installed"
     own = text.rpartition("nodestead: ")[2] if "Traceback (most" not in text else ""
@@ -201,8 +220,10 @@ def _problem(code: int, told: str, tree: Tree) -> str:
         return _reason(own, tree)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if re.match(r"[A-Za-z_.]+(Error|Exception|Warning)\b", line)), "")
+    places = re.findall(r'File "([^"]+)", line (\d+)', text) if said else []
+    where = f" ({_without_folder(places[-1][0], tree)}, line {places[-1][1]})" if places else ""
     said = said or (lines[-1] if lines else f"it ends with {code} and says nothing")
-    return f"its code fails: {_reason(said, tree)}"
+    return f"its code fails: {_reason(said + where, tree)}"
 
 
 def _reason(text: str, tree: Tree) -> str:
@@ -217,12 +238,9 @@ def _without_folder(text: str, tree: Tree) -> str:
     return text.strip()
 
 
-_SECRET_NAME: Final = re.compile(r"(?i)token|secret|passw|passphrase|credential|(?:^|_)key(?:_|$)")
-
-
 def _environment(tree: Tree) -> dict[str, str]:
     """What a revision's code sees of the environment: its own library first, and no credentials of whoever asks."""
-    kept = {key: "[secret]" if _SECRET_NAME.search(key) else value for key, value in os.environ.items()}
+    kept = {key: "[secret]" if _is_secret(key, value) else value for key, value in os.environ.items()}
     for key in ("KUBECONFIG", "PULUMI_CONFIG", "PULUMI_CONFIG_SECRET_KEYS", "PYTHONSTARTUP"):
         kept.pop(key, None)
     homes = (tree.folder / "components", tree.root / "components")
@@ -232,6 +250,11 @@ def _environment(tree: Tree) -> dict[str, str]:
         kept["PYTHONPATH"] = os.pathsep.join([*own, *given])
     # A tree that goes in a moment needs no compiled files.
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}
+
+
+def _is_secret(key: str, value: str) -> bool:
+    """Whether a variable is a secret by its name, or has the password of a URL or a token in it."""
+    return (key != "PWD" and smells(key)) or without_tokens(value) != value
 
 
 def usable_python(path: Path | None) -> str:

@@ -41,7 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 where all is well, 1 where something was found, 2 where the command or a config is refused.
     """
     given = sys.argv[1:] if argv is None else argv
-    args = _parser(next((one for one in given if not one.startswith("-")), "")).parse_args(given)
+    parser = _parser(next((one for one in given if not one.startswith("-")), ""))
+    args, left = parser.parse_known_args(given)
+    if len(left) == 1 and not left[0].startswith("-") and getattr(args, "head", "") is None:
+        # Before Python 3.13 argparse does not find an optional argument that stands behind an option.
+        args.head, left = left[0], []
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         # The same bytes on every machine.

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from nodestead.changes.accepted import NOTHING_ACCEPTED, Acceptances
 from nodestead.changes.compare import compare
+from nodestead.changes.overlap import overlaps
 from nodestead.changes.rules import findings
 from nodestead.changes.snapshot import Snapshot
 from nodestead.preview.children import SECONDS, Rendered, Tree, rendered_all, usable_python
 from nodestead.preview.program_file import read_program
 from nodestead.preview.revisions import Repository, RevisionError, checked_out, open_repository
-from nodestead.preview.stack_file import StackFileError, stack_names
+from nodestead.preview.stack_file import StackFileError, encrypted_values, near_stacks, stack_names
 from nodestead.reports.build import failed_stack, stack_report
 from nodestead.reports.model import Report, StackReport
 from nodestead.reports.topology import topology
@@ -22,6 +23,10 @@ from nodestead.reports.topology import topology
 __all__ = ["Asked", "diff"]
 
 _WORKING_TREE: Final = "the working tree"
+_SHORT: Final = 10
+_GONE: Final = "and its nodes run on: this is what `pulumi destroy` would take away"
+_LEAST: Final = 7
+_MOST_PROJECTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +74,50 @@ def diff(asked: Asked, accept: Callable[[Path], Acceptances]) -> Report:
     head = repository.commit(asked.head) if asked.head is not None else None
     with checked_out(repository, [one for one in (base, head) if one is not None]) as folders:
         roots = folders[base], repository.root if head is None else folders[head]
-        labels = asked.base, _WORKING_TREE if asked.head is None else asked.head
+        labels = _label(asked.base, base), _WORKING_TREE if head is None else _label(asked.head or "", head)
         states = [
             _State(label, root, root / place, program=asked.program is not None)
             for label, root in zip(labels, roots, strict=True)
             if root is not None
         ]
+        if not any(state.stacks or state.problem for state in states):
+            raise RevisionError(_nothing(states, place, repository.projects(head or base), program=asked.program))
         wanted = _wanted(states, asked.stacks)
         accepted = _accepted(states[1], accept)
         pythons = python, usable_python(None)
         trees = [state.tree(interpreter, wanted) for state, interpreter in zip(states, pythons, strict=True)]
         done = rendered_all(trees, program=asked.program is not None, seconds=asked.seconds)
-        notes = [*_notes(states, asked)]
+        notes = [*overlaps(done[0].snapshots, done[1].snapshots), *_notes(states, asked)]
         if head is None and repository.dirty:
             notes.append("the head is the working tree, with uncommitted changes")
-    reports = [_stack(name, states, done, accepted) for name in wanted]
-    named = f"{asked.head} ({head[:10]})" if head is not None else _WORKING_TREE
-    return Report(base=f"{asked.base} ({base[:10]})"[:300], head=named[:300], notes=notes, stacks=reports)
+        ciphers = {name: _other_ciphers(name, states) for name in wanted}
+    reports = [_stack(name, states, done, accepted, ciphers[name]) for name in wanted]
+    named = _named(asked.head or "", head) if head is not None else _WORKING_TREE
+    return Report(base=_named(asked.base, base), head=named, notes=notes, stacks=reports)
+
+
+def _label(revision: str, commit: str) -> str:
+    """What a reader calls a revision; a commit by its beginning."""
+    return commit[:_SHORT] if len(revision) >= _SHORT and commit.startswith(revision.lower()) else revision
+
+
+def _named(revision: str, commit: str) -> str:
+    """A revision and the commit that it names."""
+    # Shorter texts are rather names of branches.
+    is_commit = len(revision) >= _LEAST and commit.startswith(revision.lower())
+    return commit[:_SHORT] if is_commit else f"{revision[:250]} ({commit[:_SHORT]})"
+
+
+def _nothing(states: Sequence["_State"], place: Path, projects: Sequence[str], *, program: Path | None) -> str:
+    """What to say where neither state has a stack."""
+    where = " and ".join(state.label for state in states)
+    others = ["the root" if one == "." else one for one in projects if one != place.as_posix()]
+    there = f"; a Pulumi.yaml is in {', '.join(others[:_MOST_PROJECTS])}" if others else ""
+    there += f" and {len(others) - _MOST_PROJECTS} other folders" if len(others) > _MOST_PROJECTS else ""
+    if program is not None:
+        what = "has no Pulumi.yaml" if any(state.is_there for state in states) else "is no folder"
+        return f"--program: {program} {what} in {where}; name the folder of a Pulumi program{there}"
+    return f"no stack is there in {where}; give the project's folder with --dir, or --program{there}"
 
 
 def _place(repository: Repository, asked: Asked) -> Path:
@@ -133,10 +165,8 @@ def _wanted(states: Sequence[_State], given: Sequence[str]) -> list[str]:
     if broken and (not known or unknown):
         raise StackFileError("; ".join(f"{state.label}: {state.problem}" for state in broken))
     where = " and ".join(state.label for state in states)
-    if not known:
-        raise RevisionError(f"neither of {where} has a stack there; give the project's folder with --dir, or --program")
     if unknown:
-        raise RevisionError(f"no stack {', '.join(unknown)} in {where}; the stacks there are {', '.join(known)}")
+        raise RevisionError(f"no stack {', '.join(unknown)} in {where}; {near_stacks(unknown[0], known)}")
     return list(dict.fromkeys(names)) or known
 
 
@@ -153,9 +183,9 @@ def _accepted(head: _State, accept: Callable[[Path], Acceptances]) -> Acceptance
 
 def _notes(states: Sequence[_State], asked: Asked) -> Iterator[str]:
     base, head = states
-    for one, other, what in ((base, head, "new"), (head, base, "removed")):
+    for one, other, what in ((base, head, f"so all of {head.label} is new"), (head, base, _GONE)):
         if not one.stacks and not one.problem and other.stacks:
-            yield f"{one.label} has no stacks there, so all of {other.label} is {what}"
+            yield f"{one.label} has no stacks there, {what}"
     if asked.base_python is None and base.is_there and head.is_there:
         differing = [name for name in _REQUIREMENTS if _requirements(base, name) != _requirements(head, name)]
         if differing:
@@ -191,21 +221,35 @@ def _requirements(state: _State, name: str) -> Any:
         return content
 
 
-def _stack(name: str, states: Sequence[_State], done: Sequence[Rendered], accepted: Acceptances) -> StackReport:
+def _other_ciphers(name: str, states: Sequence[_State]) -> list[str]:
+    """Where a stack's file holds another encrypted value than before: what it hides, rendering cannot know."""
+    try:
+        base, head = (encrypted_values(name, state.folder) if name in state.stacks else {} for state in states)
+    except StackFileError:
+        # Each state that cannot be read says so itself.
+        return []
+    return [where for where, cipher in head.items() if where in base and base[where] != cipher]
+
+
+def _stack(
+    name: str, states: Sequence[_State], done: Sequence[Rendered], accepted: Acceptances, ciphers: Sequence[str]
+) -> StackReport:
     """The report of one stack; why there is none where one of its states cannot be rendered."""
-    failures: list[str] = []
+    reasons: dict[str, list[str]] = {}
     for state, one in zip(states, done, strict=True):
         if name in one.failures or state.problem:
-            reason = one.failures.get(name) or state.problem
-            failures.append(f"stack {name} of {state.label} cannot be rendered: {reason}")
-    if failures:
-        return failed_stack(name, failures)
+            reasons.setdefault(one.failures.get(name) or state.problem, []).append(state.label)
+    if reasons:
+        told = [f"in {' and in '.join(labels)} it cannot be rendered: {reason}" for reason, labels in reasons.items()]
+        return failed_stack(name, told)
     base, head = (one.snapshots.get(name) or Snapshot(name) for one in done)
     notes = [
-        f"{one.label} has no stack {name}: all of it is {what}"
-        for one, other, what in ((states[0], states[1], "new"), (states[1], states[0], "removed"))
+        f"{one.label} has no stack {name}, {what}"
+        for one, other, what in ((states[0], states[1], "so all of it is new"), (states[1], states[0], _GONE))
         if name not in one.stacks and one.stacks and name in other.stacks
     ]
+    if ciphers:
+        notes.append(f"encrypted values differ, and what that does is not known here, only to the engine: {', '.join(ciphers)}")
     try:
         comparison = compare(base, head)
         picture = topology(head, comparison.changes)

@@ -97,11 +97,14 @@ class Side:
         for item in self.items.values():
             snapshot.add(item)
         snapshot.sets = [_facts(one, state) for one, state in self._states if one.type.startswith(_COMPONENT)]
-        known = {one.name for one in snapshot.sets}
+        known = {one.name: one for one in snapshot.sets}
         for name in dict.fromkeys(item.set for item in snapshot.of_kind(*WORKLOADS)):
             if name and name not in known:
                 self.inferred.add(name)
                 snapshot.sets.append(self._inferred(name))
+            elif name and not known[name].batches:
+                # A state that an older version of the library wrote does not tell them.
+                known[name].batches.extend(self._inferred(name).batches)
         return snapshot
 
     def _inferred(self, name: str) -> SetFacts:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from nodestead.changes.plain import mapping, mappings
 from nodestead.changes.secrecy import safe_text
 
-__all__ = ["COMMAND", "LARGEST", "PreviewError", "decoded", "failures_of", "preview_content", "urn_name", "well_formed"]
+__all__ = ["LARGEST", "PreviewError", "decoded", "failures_of", "preview_content", "urn_name", "well_formed"]
 
-COMMAND: Final = "pulumi preview --json --show-sames"
+_COMMAND: Final = "pulumi preview --json --show-sames"
 """What makes a file that can be read."""
 
 LARGEST: Final = 1 << 30
@@ -37,9 +38,9 @@ def decoded(data: bytes) -> str:
     try:
         text = data.decode("utf-16" if wide else "utf-16-le" if little else "utf-8-sig")
     except UnicodeDecodeError:
-        raise PreviewError(f"it is no text; write it with `{COMMAND}`") from None
+        raise PreviewError(f"it is no text; write it with `{_COMMAND}`") from None
     if "\x00" in text:
-        raise PreviewError(f"it is no text; write it with `{COMMAND}`")
+        raise PreviewError(f"it is no text; write it with `{_COMMAND}`")
     return text
 
 
@@ -126,7 +127,7 @@ def _something_else(content: Mapping[str, Any]) -> PreviewError:
         "kind": "a Kubernetes object",
     }
     found = next((what for key, what in known.items() if key in content), "JSON of something else")
-    return PreviewError(f"it is {found}, no preview; write it with `{COMMAND}`")
+    return PreviewError(f"it is {found}, no preview; write it with `{_COMMAND}`")
 
 
 def _no_json(text: str) -> PreviewError:
@@ -134,8 +135,8 @@ def _no_json(text: str) -> PreviewError:
     if said is not None:
         return PreviewError(f"the preview failed: {_one_line(said.removeprefix('error: '))}")
     if "Previewing update" in text:
-        return PreviewError(f"it is a preview as text; write it with `{COMMAND}`")
-    return PreviewError(f"it is no JSON of a preview; write it with `{COMMAND}`")
+        return PreviewError(f"it is a preview as text; write it with `{_COMMAND}`")
+    return PreviewError(f"it is no JSON of a preview; write it with `{_COMMAND}`")
 
 
 def _streamed(text: str) -> dict[str, Any]:
@@ -150,20 +151,16 @@ def _streamed(text: str) -> dict[str, Any]:
         event, problem = _object_at(line, 0)
         if problem is not None:
             raise PreviewError("one of its lines is cut or no JSON; run the preview again") from None
-        metadata = _mapping(_mapping(event.get("resourcePreEvent")).get("metadata"))
+        metadata = mapping(mapping(event.get("resourcePreEvent")).get("metadata"))
         if metadata:
             renamed = {"old": "oldState", "new": "newState", "keys": "replaceReasons", "diffs": "diffReasons"}
             steps.append({renamed.get(key, key): value for key, value in metadata.items()})
         if event.get("diagnosticEvent"):
             diagnostics.append(event["diagnosticEvent"])
-        summary = _mapping(event.get("summaryEvent")).get("resourceChanges", summary)
+        summary = mapping(event.get("summaryEvent")).get("resourceChanges", summary)
     if summary is None:
         diagnostics.append({"severity": "error", "message": "the preview ended before its summary"})
     return {"steps": steps, "diagnostics": diagnostics, "changeSummary": summary, "streamed": True}
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def well_formed(text: str) -> str:
@@ -186,20 +183,15 @@ _EMPTY_WORDS = re.compile(
 
 
 def failures_of(diagnostics: Any) -> list[str]:
-    """Why a preview failed, one line each; empty where it did not.
+    """Why a preview failed, each in a line, and a line for each problem that it lists; empty where it did not.
 
     Args:
         diagnostics: What the engine said, by severity.
     """
-    errors = [one for one in _mappings(diagnostics) if one.get("severity") == "error"]
+    errors = [one for one in mappings(diagnostics) if one.get("severity") == "error"]
     said = list(dict.fromkeys(_failure(str(one.get("message", "")), str(one.get("urn") or "")) for one in errors))
     told = [line for line in said if line] or (["the preview failed, and does not say why"] if errors else [])
     return told if len(told) <= _MOST else [*told[:_MOST], f"and {len(told) - _MOST} more errors"]
-
-
-def _mappings(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        yield from (cast("dict[str, Any]", one) for one in cast("list[Any]", value) if isinstance(one, dict))
 
 
 def _failure(message: str, urn: str) -> str:
@@ -241,14 +233,15 @@ def urn_name(urn: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """A text without line breaks and secrets; items of a list follow each other."""
+    """A text without secrets and line breaks, but for those before the problems of a refusal."""
     text = _URN.sub(lambda match: urn_name(match[0]), text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     joined = ""
     for line in lines:
         item = line.startswith(("- ", "* "))
-        glue = "" if not joined else " " if joined.endswith((":", ";", ",")) or not item else "; "
-        joined += glue + (line[2:] if item else line)
+        glue = " " if joined.endswith((":", ";", ",")) or not item else "; "
+        glue = "\n  - " if line.startswith("- ") else glue
+        joined += (glue if joined else "") + (line[2:] if item else line)
     if len(joined) > _LONGEST:
         joined = f"{joined[:_LONGEST]} ..."
     return safe_text(joined)

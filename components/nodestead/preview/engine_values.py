@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from nodestead.changes.compare import Path
+from nodestead.changes.secret_text import SIGNATURE
 from nodestead.kubernetes.objects import Manifest
 from nodestead.preview.engine_text import PreviewError, well_formed
 from nodestead.preview.yaml_text import DEFERRED, SECRET
 
-__all__ = ["hidden_paths", "is_marker", "plain_inputs", "plain_object", "property_path", "rebuilt", "unread_parts"]
+__all__ = ["hidden_paths", "plain_inputs", "plain_object", "property_path", "rebuilt", "unread_parts"]
 
 # pulumi, sdk/go/common/resource/plugin/rpc.go: bool, number, string, array, asset, archive, object.
 _UNKNOWN: Final = frozenset(
@@ -24,12 +25,10 @@ _UNKNOWN: Final = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
-# pulumi, sdk/go/common/resource/sig.go: stands in every object that is no plain one, of which secrets are most.
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 _DEEPEST: Final = 100
 
 
-def is_marker(value: Any) -> bool:
+def _is_marker(value: Any) -> bool:
     """Whether it stands for a value that is secret or not known yet."""
     return value in (SECRET, DEFERRED) if isinstance(value, str) else False
 
@@ -45,7 +44,7 @@ def plain_object(inputs: dict[str, Any], name: str) -> Manifest:
     given = manifest.get("metadata")
     metadata = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
     called = metadata.get("name")
-    metadata = {**metadata, "name": called if isinstance(called, str) and called and not is_marker(called) else name}
+    metadata = {**metadata, "name": called if isinstance(called, str) and called and not _is_marker(called) else name}
     for key in ("labels", "annotations"):
         if key in metadata:
             # The last one repeats the whole object, with all that is secret in it.
@@ -90,7 +89,7 @@ def _plain(value: Any, drop: str = "", depth: int = 0) -> Any:
         raise PreviewError(f"its values are nested deeper than {_DEEPEST} levels; no object of a cluster is")
     if isinstance(value, dict):
         mapping = cast("dict[str, Any]", value)
-        if _SIGNATURE in mapping:
+        if SIGNATURE in mapping:
             return SECRET
         return {well_formed(key): _plain(item, drop, depth + 1) for key, item in mapping.items() if key != drop}
     if isinstance(value, list):
@@ -158,8 +157,8 @@ def _shaped(value: Any) -> Any:
     shaped: dict[str, Any] = {}
     for key, item in cast("dict[str, Any]", value).items():
         if isinstance(item, list) and key in _LISTS_OF_OBJECTS:
-            shaped[key] = [{"name": one} if is_marker(one) else _shaped(one) for one in cast("list[Any]", item)]
-        elif not isinstance(item, str) or not is_marker(item):
+            shaped[key] = [{"name": one} if _is_marker(one) else _shaped(one) for one in cast("list[Any]", item)]
+        elif not isinstance(item, str) or not _is_marker(item):
             shaped[key] = item if key in _FREE else _shaped(item)
         elif key in _LISTS_OF_OBJECTS:
             shaped[key] = [{"name": item}]
@@ -301,7 +300,7 @@ def _named(value: Any, path: Path) -> Path | None:
         if value is None:
             return None
         name = cast("dict[str, Any]", value).get("name") if in_list and isinstance(value, dict) else None
-        named.append(f"[{name}]" if isinstance(name, str) and not is_marker(name) else part)
+        named.append(f"[{name}]" if isinstance(name, str) and not _is_marker(name) else part)
     return tuple(named) if value == SECRET or value in _HIDDEN_PARTS else None
 
 

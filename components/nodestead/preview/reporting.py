@@ -14,12 +14,12 @@ from nodestead.reports.build import exit_code
 from nodestead.reports.model import Report
 from nodestead.reports.words import verdict
 
-__all__ = ["ACCEPTED", "FORMATS", "ReportingError", "acceptances", "add_report_options", "emit"]
+__all__ = ["ACCEPTED", "ReportingError", "acceptances", "add_report_options", "emit"]
 
 ACCEPTED: Final = "nodestead-accepted.yaml"
 """The file of accepted risks that lies beside Pulumi.yaml."""
 
-FORMATS: Final = ("text", "markdown", "json", "html")
+_FORMATS: Final = ("text", "markdown", "json", "html")
 _SUFFIXES: Final = {".txt": "text", ".md": "markdown", ".json": "json", ".html": "html"}
 _WIDEST: Final = 120
 
@@ -31,7 +31,7 @@ class ReportingError(OSError):
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """The options of every command that ends in a report."""
     options = parser.add_argument_group("the report")
-    options.add_argument("--format", choices=FORMATS, default="text", help="what is printed (text)")
+    options.add_argument("--format", choices=_FORMATS, default="text", help="what is printed (text)")
     options.add_argument(
         "--write",
         metavar="FILE",

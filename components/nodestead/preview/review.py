@@ -15,7 +15,10 @@ from nodestead.reports.build import failed_stack, stack_report
 from nodestead.reports.model import Report, ReportError, StackReport, read_report
 from nodestead.reports.topology import topology
 
-__all__ = ["STDIN", "review", "source_text"]
+__all__ = [
+    "STDIN",
+    "review",
+]
 
 STDIN: Final = "-"
 """The name of the file that is standard input."""
@@ -23,7 +26,7 @@ STDIN: Final = "-"
 _STATE, _PREVIEW = "state", "preview"
 
 
-def source_text(name: str) -> str:
+def _source_text(name: str) -> str:
     """The text of a file, or of standard input.
 
     Raises:
@@ -50,7 +53,7 @@ def review(names: Sequence[str], accepted: Acceptances) -> Report:
     notes: list[str] = []
     for name in names:
         try:
-            text = source_text(name)
+            text = _source_text(name)
             if _is_report(text):
                 report = read_report(text.strip())
                 compared.append((report.base, report.head))

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any, Final
 
@@ -60,6 +60,11 @@ class Repository:
                 " FETCH_HEAD, or give actions/checkout fetch-depth: 0"
             )
         raise RevisionError(f"{text}; git branch --all and git tag list names, git fetch brings those of the remote")
+
+    def projects(self, commit: str) -> list[str]:
+        """Folders of a commit's tree that hold a Pulumi.yaml, from the root, `.` for the root itself."""
+        listed = _git(self.folder, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit).stdout.split("\0")
+        return sorted(str(PurePosixPath(one).parent) for one in listed if PurePosixPath(one).name == "Pulumi.yaml")
 
     @property
     def dirty(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nodestead.changes.snapshot import Item, SetFacts, Snapshot
+from nodestead.changes.snapshot import PASSWORD_TYPE, PROVIDER_TYPE, Item, SetFacts, Snapshot
 from nodestead.config.base import ConfigError
 from nodestead.kubernetes.objects import Plan, is_kept
 from nodestead.plans.stack import StackConfig, plan_stack
@@ -12,13 +12,7 @@ from nodestead.preview.render import StackRefusedError, read_config, shown, uniq
 from nodestead.preview.stack_file import read_stack
 from nodestead.preview.yaml_text import plain
 
-__all__ = ["PASSWORD_TYPE", "PROVIDER_TYPE", "stack_snapshot"]
-
-PASSWORD_TYPE = "random:index/randomPassword:RandomPassword"  # noqa: S105 # a type of resource
-"""The type of what holds a seed or a generated password."""
-
-PROVIDER_TYPE = "pulumi:providers:kubernetes"
-"""The type of what names the cluster."""
+__all__ = ["stack_snapshot"]
 
 
 def stack_snapshot(name: str, directory: Path) -> Snapshot:
@@ -45,7 +39,7 @@ def stack_snapshot(name: str, directory: Path) -> Snapshot:
         snapshot.add(Item(plain(manifest), retained=is_kept(manifest)))
     for one in plan.sets:
         snapshot.sets.append(_facts(one, config))
-        for item in _secrets(one):
+        for item in _secrets(one, config):
             snapshot.add(item)
     return snapshot
 
@@ -58,9 +52,11 @@ def _provider(config: StackConfig) -> Item:
     return Item({"kind": PROVIDER_TYPE, "metadata": {"name": "cluster"}, "inputs": inputs})
 
 
-def _secrets(plan: Plan) -> Iterator[Item]:
+def _secrets(plan: Plan, config: StackConfig) -> Iterator[Item]:
     """What is generated once and kept in the stack's state."""
-    if plan.needs_seed and plan.given_seed is None:
+    args = config.storage_node_groups.get(plan.name) or config.blockchain_node_sets.get(plan.name)
+    # Nothing decrypts a `secure:` value here: the plan has its placeholder for none.
+    if plan.needs_seed and getattr(getattr(args, "keys", None), "seed", None) is None:
         yield _secret(plan, "seed", {"length": 64}, protected=True)
     if plan.needs_password:
         yield _secret(plan, "api-password", {"length": 32, "special": False}, protected=False)

@@ -2,16 +2,28 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
+from nodestead.config.base import near_name
 from nodestead.config.scalars import SECURE
+from nodestead.config.yaml_shape import refuse_shape
 
-__all__ = ["Project", "StackFile", "StackFileError", "find_project", "read_mapping", "read_stack", "stack_names"]
+__all__ = [
+    "Project",
+    "StackFile",
+    "StackFileError",
+    "encrypted_values",
+    "find_project",
+    "near_stacks",
+    "read_mapping",
+    "read_stack",
+    "stack_names",
+]
 
 _NAMESPACE = "nodestead"
 _DEEPEST = 100
@@ -97,15 +109,20 @@ def read_stack(name: str, directory: Path) -> StackFile:
     project = find_project(directory)
     path = project.stack_dir / f"Pulumi.{short}.yaml"
     if not path.is_file():
-        known = _names(project.stack_dir)
-        there = f"the stacks there are {', '.join(known)}" if known else "no stack is there"
-        raise StackFileError(f"{path}: no such stack; {there}")
+        raise StackFileError(f"{path}: no such stack; {near_stacks(short, _names(project.stack_dir))}")
     config = read_mapping(path).get("config")
     if config is not None and not isinstance(config, dict):
         raise StackFileError(f"{path}: config is no mapping; write keys such as {_NAMESPACE}:namespace below it")
     own = _own_keys(cast("dict[str, Any]", config or {}), _NAMESPACE)
     # The engine does the same: a stack's value takes the place of the project's whole value.
     return StackFile(short, path, {**project.config, **{key: _value(value) for key, value in own.items()}})
+
+
+def near_stacks(name: str, known: Sequence[str]) -> str:
+    """What to say of a stack that is not there: the one that is meant, as far as can be guessed, and those there are."""
+    if not known:
+        return "no stack is there"
+    return f"{near_name(name, known, '')} the stacks there are {', '.join(known)}".lstrip()
 
 
 def _names(stack_dir: Path) -> list[str]:
@@ -148,16 +165,44 @@ def _without_ciphers(value: Any) -> Any:
     return {key: _without_ciphers(item) for key, item in mapping.items()}
 
 
+def encrypted_values(name: str, directory: Path) -> dict[str, str]:
+    """The ciphers of a stack's file by where they stand, as in `nodestead:storageNodeGroups.codex.keys.seed`.
+
+    Raises:
+        StackFileError: as for `read_mapping`, and for a folder or project that cannot be read.
+    """
+    path = find_project(directory).stack_dir / f"Pulumi.{name}.yaml"
+    return dict(_ciphers(_loaded(path).get("config"), "")) if path.is_file() else {}
+
+
+def _ciphers(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list):
+        for position, item in enumerate(cast("list[Any]", value)):
+            yield from _ciphers(item, f"{where}[{position}]")
+    elif isinstance(value, dict):
+        mapping = cast("dict[str, Any]", value)
+        cipher = mapping.get("secure")
+        if len(mapping) == 1 and isinstance(cipher, str):
+            yield where, cipher
+            return
+        for key, item in mapping.items():
+            yield from _ciphers(item, f"{where}.{key}".lstrip("."))
+
+
 def read_mapping(path: Path) -> dict[str, Any]:
     """Reads a YAML file that holds a mapping, as the engine does; a `secure:` value becomes `SECURE`.
 
     Raises:
         StackFileError: a file that cannot be read, no YAML, a key twice, no mapping.
     """
+    return cast("dict[str, Any]", _without_ciphers(_loaded(path)))
+
+
+def _loaded(path: Path) -> dict[str, Any]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        _refuse_depth(text)
-        content = _without_ciphers(yaml.load(text, _Loader))  # noqa: S506 # a safe loader
+        refuse_shape(text, _DEEPEST)
+        content: object = yaml.load(text, _Loader)  # noqa: S506 # a safe loader
     except OSError as error:
         raise StackFileError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -169,26 +214,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except yaml.YAMLError:
         raise StackFileError(f"{path}: is not YAML: it holds a control character; remove it") from None
     except (RecursionError, ValueError, TypeError, AttributeError):
-        # PyYAML's constructors of !!int and !!timestamp, and a mapping that holds itself.
-        raise StackFileError(f"{path}: is not YAML: a reference to itself, or a tagged value that cannot be read") from None
+        # PyYAML's constructors of !!int and !!timestamp.
+        raise StackFileError(f"{path}: is not YAML: a tagged value that cannot be read") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise StackFileError(f"{path}: is no mapping; write config: and the keys below it")
     return cast("dict[str, Any]", content)
-
-
-def _refuse_depth(text: str) -> None:
-    """Ends before libyaml, which composes by recursion in C, dies of a file of a hundred thousand brackets."""
-    depth = 0
-    events = cast("Iterator[object]", yaml.parse(text, yaml.CSafeLoader))  # pyright: ignore[reportUnknownMemberType]
-    for event in events:
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _DEEPEST:
-                raise yaml.MarkedYAMLError(problem=f"nested deeper than {_DEEPEST} levels", problem_mark=event.start_mark)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
 
 
 _SCALARS = {

@@ -6,8 +6,9 @@ from dataclasses import asdict
 
 from nodestead.changes.capacity import totals
 from nodestead.changes.compare import Comparison
-from nodestead.changes.fold import FoldedEntry, fold, folded_names
+from nodestead.changes.fold import FoldedEntry, fold
 from nodestead.changes.folded_fields import FoldedField
+from nodestead.changes.names import folded_names
 from nodestead.changes.rule import SEVERITIES, Finding
 from nodestead.changes.secrecy import safe_text
 from nodestead.changes.snapshot import Snapshot
@@ -33,6 +34,7 @@ OK, FOUND, FAILED = 0, 1, 2
 _SHORT, _TEXT = 300, 4_000
 _MOST_FAILURES, _MOST_NOTES, _MOST_RISKS, _MOST_RESTARTS, _MOST_BATCHES, _MOST_GROUPS = 200, 50, 2_000, 1_000, 500, 1_000
 _MOST_GROUP_ENTRIES = 2_000
+_LARGEST = 10**30
 _MOST_CHARACTERS = 1_500_000
 """Characters of all entries of a stack together: a report of ten large stacks can be read again."""
 
@@ -114,7 +116,8 @@ def _counts(comparison: Comparison) -> Counts:
 
 
 def _capacity(snapshot: Snapshot) -> Capacity:
-    return Capacity(**asdict(totals(snapshot)))
+    # A quantity of a manifest may have any number of digits.
+    return Capacity(**{key: min(value, _LARGEST) for key, value in asdict(totals(snapshot)).items()})
 
 
 def _risk(finding: Finding) -> Risk:
@@ -134,8 +137,8 @@ def _risk(finding: Finding) -> Risk:
 def _restart(one: Restart) -> RestartPlan:
     return RestartPlan(
         set=_short(one.set),
-        pods=max(1, one.pods),
-        running=one.running,
+        pods=max(1, min(one.pods, _LARGEST)),
+        running=one.running if one.running is None else min(one.running, _LARGEST),
         batches=[folded_names(batch) for batch in one.batches[:_MOST_BATCHES]],
         more=max(0, len(one.batches) - _MOST_BATCHES),
         all_at_once=one.all_at_once,

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from nodestead.changes.plain import mappings
 from nodestead.changes.snapshot import Item
 
-__all__ = ["Dialled", "Directory", "Services", "at", "hosts", "mappings", "texts"]
+__all__ = ["Dialled", "Directory", "Services", "hosts", "texts"]
 
 _LONGEST_PART = 20_000
 _LONG = 2_000
@@ -34,21 +35,6 @@ class Dialled:
     def key(self) -> tuple[str, ...]:
         """What tells ways of dialling apart, and puts them in order."""
         return (*self.service.identity, self.port, self.pod)
-
-
-def at(value: Any, *path: str) -> Any:
-    """What stands at a path of mappings; None where nothing does."""
-    for key in path:
-        if not isinstance(value, dict):
-            return None
-        value = cast("dict[str, Any]", value).get(key)
-    return value
-
-
-def mappings(value: Any) -> list[dict[str, Any]]:
-    """The mappings of a list; of anything else none, because objects may be of somebody's own making."""
-    items = cast("list[Any]", value) if isinstance(value, list) else []
-    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
 
 
 def texts(value: Any) -> Iterator[str]:

@@ -14,10 +14,12 @@ from nodestead.reports.words import (
     batch_lines,
     capacity_rows,
     counts_text,
+    failures_by_stacks,
     has_changes,
     headlines,
     is_unchanged,
     of_severity,
+    outline,
     plural,
     restart_text,
     verdict,
@@ -33,6 +35,7 @@ _MOST_HEADLINES = 6
 _MOST_BATCHES = 20
 _MOST_LINES = 12
 _MOST_FIELDS = 20
+_MOST_STACKS = 20
 _RESERVE = 420
 """Characters that are kept free for what is said of what is left out."""
 
@@ -135,14 +138,12 @@ def _joined(parts: Sequence[str]) -> str:
 def _heading(report: Report) -> str:
     names = [stack.name for stack in report.stacks]
     where = f"stack {code(names[0], 60)}" if len(names) == 1 else plural(len(names), "stack")
-    said = verdict(report)
-    if said == "No change":
-        return f"🟢 No change in {where}" if names else "🟢 No stack to compare"
+    if not names:
+        return "🟢 No stack to compare"
     failed = "⛔" if any(stack.failures for stack in report.stacks) else ""
     danger, caution, _ = (MARKS[one] if of_severity(report, one) else "" for one in _SEVERITIES)
     mark = danger or failed or caution or "🟢"
-    first, colon, rest = said.partition(": ")
-    return f"{mark} {first} in {where}{colon}{rest}"
+    return f"{mark} {verdict(report, where)}"
 
 
 def _compared(report: Report) -> str:
@@ -205,9 +206,12 @@ def _accepted(report: Report, *, several: bool) -> Iterable[str]:
 
 
 def _failures(report: Report) -> Iterable[str]:
-    for stack in report.stacks:
-        for failure in stack.failures:
-            yield f"- {code(stack.name, 60)}: {prose(failure)}"
+    for stacks_of, failures in failures_by_stacks(report):
+        stacks = ", ".join(code(name, 60) for name in stacks_of[:_MOST_STACKS])
+        stacks += f" and {len(stacks_of) - _MOST_STACKS:,} more" if len(stacks_of) > _MOST_STACKS else ""
+        for failure in failures:
+            first, *rest = [prose(line) for _, line in outline(failure)] or [""]
+            yield "\n".join([f"- {stacks}: {first}", *(f"  - {line}" for line in rest)])
 
 
 def _notes(report: Report, *, several: bool) -> Iterable[str]:

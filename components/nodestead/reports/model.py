@@ -6,8 +6,9 @@ whatever they show.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
+from nodestead.changes.secret_text import without_tokens
 from nodestead.config.base import Model
 
 __all__ = [
@@ -32,10 +33,16 @@ __all__ = [
 LARGEST_REPORT = 20_000_000
 """Characters of the JSON of a report that is still read."""
 
-Short = Annotated[str, StringConstraints(max_length=300)]
+Short = Annotated[str, StringConstraints(max_length=300), AfterValidator(without_tokens)]
 """A name, or a path to a field."""
-Text = Annotated[str, StringConstraints(max_length=4_000)]
+Text = Annotated[str, StringConstraints(max_length=4_000), AfterValidator(without_tokens)]
 """A sentence or a value."""
+
+
+_MOST = 10**30
+Count = Annotated[int, Field(ge=0, le=_MOST)]
+"""Of objects or bytes; Python writes no number of thousands of digits, and the sum of two could be one."""
+Positive = Annotated[int, Field(ge=1, le=_MOST)]
 
 
 class ReportError(ValueError):
@@ -47,7 +54,7 @@ class Value(Model):
 
     old: Text | None
     new: Text | None
-    count: int = Field(default=1, ge=1, description="How many objects have this pair.")
+    count: Positive = Field(default=1, description="How many objects have this pair.")
 
 
 class FieldReport(Model):
@@ -56,7 +63,7 @@ class FieldReport(Model):
     path: Short
     label: Short = Field(description="What people call it: image, size, replicas; the path where there is no such name.")
     values: list[Value] = Field(max_length=20, description="The pairs of values, the most frequent first.")
-    more: int = Field(default=0, ge=0, description="Pairs that are left out.")
+    more: Count = Field(default=0, description="Pairs that are left out.")
     lines: list[Text] = Field(default_factory=list, max_length=200, description="For text of several lines: a unified diff.")
     follows: bool = Field(default=False, description="Whether it only repeats what another entry says.")
 
@@ -66,10 +73,10 @@ class Entry(Model):
 
     operation: Literal["add", "change", "replace", "remove"]
     kind: Short
-    objects: int = Field(ge=1)
+    objects: Positive
     names: Text = Field(description="The objects, folded: `codex-1 … codex-9`.")
     fields: list[FieldReport] = Field(default_factory=list, max_length=200)
-    more: int = Field(default=0, ge=0, description="Fields that are left out.")
+    more: Count = Field(default=0, description="Fields that are left out.")
     follows: bool = Field(default=False, description="Whether it only repeats what another entry says.")
     summary: Text = Field(description="The whole in one line: `9 nodes: image 0.2.4 -> 0.2.5`.")
 
@@ -80,7 +87,7 @@ class Group(Model):
     set: Short = Field(description="Name of the set; empty for what belongs to none.")
     component: Short = ""
     entries: list[Entry] = Field(max_length=2_000)
-    more: int = Field(default=0, ge=0, description="Entries that are left out.")
+    more: Count = Field(default=0, description="Entries that are left out.")
 
 
 class Risk(Model):
@@ -100,10 +107,10 @@ class RestartPlan(Model):
     """Pods of a set that restart."""
 
     set: Short
-    pods: int = Field(ge=1)
-    running: int | None = Field(ge=0, description="How many run before; none where that is not known.")
+    pods: Positive
+    running: Count | None = Field(description="How many run before; none where that is not known.")
     batches: list[Text] = Field(max_length=500, description="The nodes of each batch, folded.")
-    more: int = Field(default=0, ge=0, description="Batches that are left out.")
+    more: Count = Field(default=0, description="Batches that are left out.")
     all_at_once: bool
     replaced: bool
 
@@ -116,22 +123,22 @@ class RestartPlan(Model):
 class Capacity(Model):
     """What a stack asks of a cluster."""
 
-    nodes: int = Field(ge=0, description="Pods of sets of nodes that run.")
-    pods: int = Field(ge=0, description="All pods that run.")
-    cpu: float = Field(ge=0, description="Cores that are requested.")
-    memory: int = Field(ge=0, description="Bytes that are requested.")
-    storage: int = Field(ge=0, description="Bytes of all claims.")
-    load_balancers: int = Field(ge=0)
+    nodes: Count = Field(description="Pods of sets of nodes that run.")
+    pods: Count = Field(description="All pods that run.")
+    cpu: float = Field(ge=0, le=_MOST, description="Cores that are requested.")
+    memory: Count = Field(description="Bytes that are requested.")
+    storage: Count = Field(description="Bytes of all claims.")
+    load_balancers: Count
 
 
 class Counts(Model):
     """Objects by what becomes of them."""
 
-    added: int = Field(ge=0)
-    changed: int = Field(ge=0)
-    replaced: int = Field(ge=0)
-    removed: int = Field(ge=0)
-    unchanged: int | None = Field(ge=0, description="None where the whole is not known.")
+    added: Count
+    changed: Count
+    replaced: Count
+    removed: Count
+    unchanged: Count | None = Field(description="None where the whole is not known.")
 
 
 class Node(Model):
@@ -169,13 +176,13 @@ class StackReport(Model):
     notes: list[Text] = Field(default_factory=list, max_length=50, description="What a reader has to know of how it was made.")
     counts: Counts | None = None
     risks: list[Risk] = Field(default_factory=list, max_length=2_000, description="The worst first.")
-    more_risks: int = Field(default=0, ge=0, description="Risks that are left out, none worse than the last that is there.")
+    more_risks: Count = Field(default=0, description="Risks that are left out, none worse than the last that is there.")
     restarts: list[RestartPlan] = Field(default_factory=list, max_length=1_000)
-    more_restarts: int = Field(default=0, ge=0, description="Sets of which pods restart and that are left out.")
+    more_restarts: Count = Field(default=0, description="Sets of which pods restart and that are left out.")
     before: Capacity | None = None
     after: Capacity | None = None
     groups: list[Group] = Field(default_factory=list, max_length=1_000)
-    more_groups: int = Field(default=0, ge=0, description="Sets with changes that are left out.")
+    more_groups: Count = Field(default=0, description="Sets with changes that are left out.")
     topology: Topology | None = None
 
 

@@ -8,9 +8,10 @@ from typing import Any, Literal, cast
 
 from nodestead.changes.compare import Change
 from nodestead.changes.names import template
+from nodestead.changes.plain import at, mappings
 from nodestead.changes.snapshot import Item, Snapshot
 from nodestead.changes.workloads import WORKLOADS
-from nodestead.reports.dialling import Directory, Services, at, hosts, mappings, texts
+from nodestead.reports.dialling import Directory, Services, hosts, texts
 
 __all__ = ["Claim", "Key", "Operation", "StackNode", "StackObjects", "Way", "stack_nodes", "stack_objects", "worst"]
 
@@ -181,7 +182,7 @@ def _node(item: Item, objects: StackObjects) -> StackNode:
         set=item.set or f"{item.kind}/{item.name}",
         namespace=item.namespace,
         kind=item.kind,
-        role=item.labels.get("app.kubernetes.io/component", "") if item.set else item.kind,
+        role=item.role if item.set else item.kind,
         image=str(containers[0].get("image") or "") if containers else "",
         count=int(count) if isinstance(count, int | float) else 1,
         operation=objects.operation(item),

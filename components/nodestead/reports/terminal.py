@@ -11,9 +11,11 @@ from nodestead.reports.words import (
     batch_lines,
     capacity_rows,
     counts_text,
+    failures_by_stacks,
     has_changes,
     is_unchanged,
     of_severity,
+    outline,
     plural,
     restart_text,
     verdict,
@@ -22,6 +24,9 @@ from nodestead.reports.words import (
 __all__ = ["plain", "terminal"]
 
 _NARROWEST: Final = 40
+_SCREEN: Final = 50
+"""Lines of a report that end with what it begins with."""
+
 _MOST_BATCHES = 12
 _MOST_LINES = 12
 _MOST_ENTRIES = 100
@@ -42,7 +47,11 @@ def terminal(report: Report, *, width: int = 80, color: bool = False) -> str:
         color: Whether to colour by severity.
     """
     page = _Page(max(width, _NARROWEST), color=color)
-    return "\n".join(_lines(report, page)) + "\n"
+    lines = list(_lines(report, page))
+    if len(lines) > _SCREEN:
+        # What was said first has left the screen.
+        lines += ["", *page.wrapped(_heading(report), paint=_paint(report))]
+    return "\n".join(lines) + "\n"
 
 
 def plain(text: str) -> str:
@@ -82,6 +91,8 @@ def _lines(report: Report, page: _Page) -> Iterator[str]:
         yield from _risks(report, severity, title, page, several=several)
         if severity == "danger":
             yield from _failures(report, page)
+    if report.notes:
+        yield ""
     for note in report.notes:
         yield from page.wrapped(note, "note: ", "  ")
     for stack in report.stacks:
@@ -92,9 +103,8 @@ def _lines(report: Report, page: _Page) -> Iterator[str]:
 
 def _heading(report: Report) -> str:
     names = [stack.name for stack in report.stacks]
-    where = f" in stack {names[0]}" if len(names) == 1 else f" in {plural(len(names), 'stack')}" if names else ""
-    said, colon, rest = verdict(report).partition(": ")
-    return f"{said}{where}{colon}{rest}"
+    where = f"stack {names[0]}" if len(names) == 1 else plural(len(names), "stack") if names else ""
+    return verdict(report, where)
 
 
 def _paint(report: Report) -> str:
@@ -105,28 +115,34 @@ def _paint(report: Report) -> str:
 
 def _risks(report: Report, severity: Severity, title: str, page: _Page, *, several: bool) -> Iterator[str]:
     found = of_severity(report, severity)
+    # Those of one rule stand together, and what to do instead is said once.
+    by_rule: dict[tuple[str, str, str], list[tuple[StackReport, Risk]]] = {}
     for stack, risk in found[:_MOST_RISKS]:
+        by_rule.setdefault((risk.rule, risk.title, risk.instead), []).append((stack, risk))
+    for (rule, name, instead), cases in by_rule.items():
+        count = f", {len(cases):,} cases" if len(cases) > 1 else ""
         yield ""
-        yield from page.wrapped(f"{title}  {risk.title} ({risk.rule})", rest="  ", paint=severity)
-        yield from _risk(stack, risk, page, several=several)
-        yield from page.wrapped(f"Instead: {risk.instead}", "  ")
+        yield from page.wrapped(f"{title}  {name} ({rule}){count}", rest="  ", paint=severity)
+        for stack, risk in cases:
+            yield from _risk(stack, risk, page, several=several, mark="- " if count else "")
+        yield from page.wrapped(f"Instead: {instead}", "  ")
     if len(found) > _MOST_RISKS:
         yield from page.wrapped(f"and {len(found) - _MOST_RISKS:,} more", "  ")
 
 
-def _risk(stack: StackReport, risk: Risk, page: _Page, *, several: bool) -> Iterator[str]:
+def _risk(stack: StackReport, risk: Risk, page: _Page, *, several: bool, mark: str = "") -> Iterator[str]:
     where = f"stack {stack.name}, " if several else ""
     nodes = f" ({risk.nodes})" if risk.nodes and risk.nodes != risk.subject else ""
-    yield from page.wrapped(f"{where}{risk.subject}{nodes}: {risk.what}", "  ")
+    yield from page.wrapped(f"{where}{risk.subject}{nodes}: {risk.what}", f"  {mark}")
 
 
 def _failures(report: Report, page: _Page) -> Iterator[str]:
-    for stack in report.stacks:
-        for index, failure in enumerate(stack.failures):
-            if not index:
-                yield ""
-                yield from page.wrapped(f"NOT COMPARED  stack {stack.name}", paint="danger")
-            yield from page.wrapped(failure, "  ")
+    for names, failures in failures_by_stacks(report):
+        yield ""
+        yield from page.wrapped(f"NOT COMPARED  {'stack' if len(names) == 1 else 'stacks'} {', '.join(names)}", paint="danger")
+        for failure in failures:
+            for depth, line in outline(failure):
+                yield from page.wrapped(line, f"  {'  - ' * depth}")
 
 
 def _accepted(report: Report, page: _Page, *, several: bool) -> Iterator[str]:

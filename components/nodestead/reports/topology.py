@@ -8,8 +8,11 @@ from typing import Any, Final, Literal, cast
 from nodestead.changes.compare import Change
 from nodestead.changes.labels import counted
 from nodestead.changes.names import folded_names
+from nodestead.changes.plain import at, mappings
 from nodestead.changes.snapshot import Item, SetFacts, Snapshot
-from nodestead.reports.dialling import Dialled, at, mappings
+from nodestead.changes.versions import image_parts
+from nodestead.kubernetes.names import GUARD
+from nodestead.reports.dialling import Dialled
 from nodestead.reports.model import Edge, Node, Topology
 from nodestead.reports.stack_nodes import Operation, StackNode, StackObjects, Way, stack_nodes, stack_objects, worst
 
@@ -24,7 +27,6 @@ _MOST_ROUTES: Final = 20
 _MOST_EDGES: Final = 2_000
 _MOST_LINES: Final = 5
 _LONGEST: Final = 200
-_ROLE: Final = "app.kubernetes.io/component"
 
 Kind = Literal["nodes", "internet", "network", "entry", "claim", "key", "signer", "other"]
 
@@ -83,7 +85,7 @@ class _Picture:
         self._of_set: defaultdict[str, list[_Group]] = defaultdict(list)
         self._rpc_services: defaultdict[str, list[Item]] = defaultdict(list)
         for service in objects.of_kind("Service"):
-            if service.set and not service.node and service.labels.get(_ROLE) == "rpc":
+            if service.set and not service.node and service.role == "rpc":
                 self._rpc_services[service.set].append(service)
 
     def drawn(self) -> Topology:
@@ -91,7 +93,7 @@ class _Picture:
         for node in stack_nodes(self._objects):
             by_set[node.set].append(node)
         kept = dict(list(by_set.items())[:_MOST_SETS])
-        kinds = [(one.service.set, one.service.labels.get(_ROLE), one.port) for one in self._objects.directory.dialled]
+        kinds = [(one.service.set, one.service.role, one.port) for one in self._objects.directory.dialled]
         for nodes in _folded(list(kept.values()), kinds):
             group = _Group(f"nodes{len(self._groups) + 1}", nodes)
             self._groups.append(group)
@@ -239,7 +241,7 @@ class _Picture:
 
     def _guards(self, node: StackNode) -> Iterator[Item]:
         for one in self._objects.by_node.get((node.namespace, node.name), []):
-            if one.kind == "ConfigMap" and one.name.startswith("nodestead-key-"):
+            if one.kind == "ConfigMap" and one.name.startswith(GUARD):
                 yield one
 
     def _draw_network(self, group: _Group) -> None:
@@ -332,8 +334,7 @@ def _what(group: _Group, facts: SetFacts | None) -> str:
 
 def _version(image: str) -> str:
     """The tag of an image; of a digest the beginning."""
-    name, _, digest = image.partition("@")
-    tag = name.rpartition("/")[2].partition(":")[2]
+    _, tag, digest = image_parts(image)
     return tag or digest[:15]
 
 

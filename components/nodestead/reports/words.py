@@ -12,13 +12,14 @@ __all__ = [
     "batch_lines",
     "capacity_rows",
     "counts_text",
+    "failures_by_stacks",
     "has_changes",
     "headlines",
     "is_unchanged",
     "of_severity",
+    "outline",
     "plural",
     "restart_text",
-    "size_text",
     "verdict",
 ]
 
@@ -52,27 +53,53 @@ def has_changes(stack: StackReport) -> bool:
     return bool(stack.groups or stack.restarts or (counts and (counts.added + counts.changed + counts.replaced + counts.removed)))
 
 
-def verdict(report: Report) -> str:
-    """The whole in a line: `2 dangers, 1 caution: 9 pods restart in 3 batches`."""
-    parts: list[str] = []
-    failed = [stack for stack in report.stacks if stack.failures]
+def verdict(report: Report, where: str = "") -> str:
+    """The whole in a line: `2 dangers, 1 caution in 3 stacks: 9 pods restart in 3 batches`.
+
+    Args:
+        report: The report.
+        where: Which stacks it is about, to be named in it: `stack dev`, `3 stacks`.
+    """
     severities: tuple[Severity, ...] = ("danger", "caution")
-    for severity in severities:
-        count = len(of_severity(report, severity))
-        if count:
-            parts.append(plural(count, severity))
-    if failed:
-        whole = len(report.stacks) == 1
-        parts.append(plural(len(failed[0].failures), "failure") if whole else f"{plural(len(failed), 'stack')} not compared")
+    counts = [(len(of_severity(report, severity)), severity) for severity in severities]
+    parts = [plural(count, severity) for count, severity in counts if count]
+    failed = [stack for stack in report.stacks if stack.failures]
+    is_whole = len(report.stacks) == 1
+    if failed and is_whole:
+        parts.append(plural(len(failed[0].failures), "failure"))
+    at = f" in {where}" if where else ""
     if not parts and all(map(is_unchanged, report.stacks)):
-        return "No change"
-    said = ", ".join(parts) or "No danger"
+        return f"No change{at}"
+    said = f"{', '.join(parts) or 'No danger'}{at}"
+    if failed and not is_whole:
+        missing = f"{len(failed):,} of {len(report.stacks):,} stacks not compared"
+        said = f"{said}, {missing}" if parts and not at else f"{said}, {len(failed):,} of them not compared" if parts else missing
     pods = sum(plan.pods for stack in report.stacks for plan in stack.restarts)
     if pods:
         one_set = [plan for stack in report.stacks for plan in stack.restarts]
         batches = f" in {plural(one_set[0].batch_count, 'batch', 'batches')}" if len(one_set) == 1 else ""
         said += f": {plural(pods, 'pod')} restart{'s' * (pods == 1)}{batches}"
     return said
+
+
+def failures_by_stacks(report: Report) -> list[tuple[list[str], list[str]]]:
+    """The stacks that could not be compared, those with the same reasons together, and the reasons."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for stack in report.stacks:
+        if stack.failures:
+            found.setdefault(tuple(stack.failures), []).append(stack.name)
+    return [(names, list(failures)) for failures, names in found.items()]
+
+
+def outline(text: str) -> list[tuple[int, str]]:
+    """The lines of a message, each with how deep it stands below the first: a refusal names its problems line by line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    kept, left = lines[:_MOST_LINES], len(lines) - _MOST_LINES
+    told = [(int(bool(index)), line.strip().removeprefix("- ")) for index, line in enumerate(kept)]
+    return [*told, (1, f"and {plural(left, 'more line')}")] if left > 0 else told
+
+
+_MOST_LINES: Final = 40
 
 
 def counts_text(counts: Counts) -> str:
@@ -128,8 +155,8 @@ def capacity_rows(before: Capacity, after: Capacity) -> list[tuple[str, str, str
         ("nodes", f"{before.nodes:,}", f"{after.nodes:,}", before.nodes != after.nodes),
         ("pods", f"{before.pods:,}", f"{after.pods:,}", before.pods != after.pods),
         ("CPU requested", _cores(before.cpu), _cores(after.cpu), before.cpu != after.cpu),
-        ("memory requested", size_text(before.memory), size_text(after.memory), before.memory != after.memory),
-        ("storage claimed", size_text(before.storage), size_text(after.storage), before.storage != after.storage),
+        ("memory requested", _size_text(before.memory), _size_text(after.memory), before.memory != after.memory),
+        ("storage claimed", _size_text(before.storage), _size_text(after.storage), before.storage != after.storage),
         (
             "load balancers",
             f"{before.load_balancers:,}",
@@ -147,7 +174,7 @@ def _cores(cores: float) -> str:
 _UNITS: Sequence[str] = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
-def size_text(size: int) -> str:
+def _size_text(size: int) -> str:
     """Bytes as people read them: `20 GiB`, `1.5 TiB`."""
     value, unit = float(min(size, 2**80)), 0
     while value >= 1024 and unit < len(_UNITS) - 1:

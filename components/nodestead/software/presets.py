@@ -5,7 +5,6 @@ The files under `chains/` are what `nodestead chain` wrote from the registry (gi
 may name that file in place of a preset.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
-from nodestead.config.base import ConfigError, Model, Problem, many, parse
+from nodestead.config.base import ConfigError, Model, Problem, many, near_name, parse
 from nodestead.config.scalars import Peer, is_url
 
 __all__ = ["ChainPreset", "ChainVersion", "PresetError", "load_preset", "preset", "preset_names", "read_json"]
@@ -200,8 +199,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _built_in(name: str) -> ChainPreset:
     names = preset_names()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"built in are {', '.join(names)}."
+        hint = near_name(name, names, f"built in are {', '.join(names)}.")
         told = f"is no chain that is built in; {hint} For any other write its file with nodestead chain and name that"
         raise PresetError(ascii(name)[:80], [told])
     file = f"{name}.json"
