@@ -35,7 +35,7 @@ def imported(path: Path) -> set[str]:
 
 def layer_files(layer: str) -> list[Path]:
     single = PACKAGE / f"{layer}.py"
-    return [single] if single.is_file() else sorted((PACKAGE / layer).glob("*.py"))
+    return [single] if single.is_file() else sorted((PACKAGE / layer).rglob("*.py"))
 
 
 @pytest.mark.parametrize("layer", MAY_IMPORT)

@@ -12,6 +12,61 @@ from nodestead.changes.accepted import NOTHING_ACCEPTED, read_acceptances
 from nodestead.changes.rule import SEVERITIES, Rule
 from nodestead.changes.rules import RULES, findings
 
+IDS = """
+    all-nodes-down
+    announced-address-changed
+    api-exposed
+    auth-removed
+    claim-class-changed
+    cluster-changed
+    contract-changed
+    data-abandoned
+    data-left-behind
+    disruption-budget-removed
+    downgrade
+    drain-blocked
+    endpoint-published
+    exposure-removed
+    genesis-changed
+    grace-period-lowered
+    image-changed-unpinned
+    image-repository-changed
+    key-moved
+    key-removed
+    key-shared
+    key-source-changed
+    namespace-moved
+    network-changed
+    network-policy-opened
+    network-policy-removed
+    node-stopped
+    only-node-restarts
+    pod-security-loosened
+    pods-restart
+    port-taken
+    probes-removed
+    protected-deleted
+    proving-stopped
+    resources-lowered
+    retention-lost
+    rights-widened
+    secret-in-clear
+    secret-unveiled
+    seed-lost
+    set-removed
+    set-renamed
+    update-order
+    validator-starts
+    version-upgraded
+    volume-deleted
+    volume-grown
+    volume-replaced
+    volume-shrunk
+    votes-lost
+    workload-replaced
+"""
+
+
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent.parent
 
@@ -143,3 +198,7 @@ def test_odd_items_of_lists_break_no_rule(kind: str) -> None:
             usual = make.stateful_set("x") if kind == "StatefulSet" else make.item(kind, "x", set="codex", spec={})
             findings(make.changed(usual, strange, make.stateful_set("y")), NOTHING_ACCEPTED)
             findings(make.changed(strange, usual, make.stateful_set("y")), NOTHING_ACCEPTED)
+
+
+def test_ids_are_contract_because_repositories_accept_risks_by_them() -> None:
+    assert {rule.id for rule in RULES} == set(IDS.split())

@@ -30,8 +30,10 @@ from groups import CODEX, MARKET, config
 
 from nodestead.changes.compare import Comparison, EngineStep
 from nodestead.changes.rule import Found
-from nodestead.changes.rules_data import RULES
+from nodestead.changes.rules import data, sets, sizes
 from nodestead.changes.snapshot import Item, Snapshot
+
+RULES = (*data.RULES, *sets.RULES, *sizes.RULES)
 
 SMALL, SIZED = {**CODEX, "quota": "5Gi"}, {"kind": "volume", "size": "50Gi"}
 DELETE_ALL = {"whenDeleted": "Delete", "whenScaled": "Delete"}

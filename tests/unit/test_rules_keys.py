@@ -28,7 +28,7 @@ from groups import CODEX, MARKET, config
 
 from nodestead.changes.compare import Comparison, EngineStep
 from nodestead.changes.rule import Found
-from nodestead.changes.rules_keys import RULES
+from nodestead.changes.rules.keys import RULES
 from nodestead.changes.secret_text import safe_text
 from nodestead.changes.snapshot import Item, Snapshot
 

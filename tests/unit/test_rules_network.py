@@ -9,8 +9,10 @@ import pytest
 
 from nodestead.changes.compare import Comparison
 from nodestead.changes.rule import Found
-from nodestead.changes.rules_network import RULES
+from nodestead.changes.rules import access, exposure, policies
 from nodestead.changes.snapshot import Item, Snapshot
+
+RULES = (*access.RULES, *exposure.RULES, *policies.RULES)
 
 LABELS = {"app": "codex"}
 API = {"name": "api", "port": 8080, "targetPort": "api"}

@@ -8,9 +8,11 @@ import pytest
 
 from nodestead.changes.compare import Comparison, EngineStep
 from nodestead.changes.rule import Found
-from nodestead.changes.rules_rollout import RULES
+from nodestead.changes.rules import pods, rollout, versions
 from nodestead.changes.snapshot import Item, SetFacts
 from nodestead.changes.versions import version
+
+RULES = (*pods.RULES, *rollout.RULES, *versions.RULES)
 
 TEN = [f"codex-{number}" for number in range(1, 11)]
 

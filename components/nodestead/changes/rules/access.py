@@ -13,7 +13,7 @@ from nodestead.changes.secret_text import MARKERS, is_harmless, is_key_of_bytes,
 from nodestead.changes.snapshot import PROVIDER_TYPE, Item, subject
 from nodestead.changes.workloads import WORKLOADS, containers, pod_spec, replicas
 
-__all__ = ["ACCESS_RULES"]
+__all__ = ["RULES"]
 
 _ENFORCED = "pod-security.kubernetes.io/enforce"
 _LEVELS: Final = {"restricted": 2, "baseline": 1, "privileged": 0}
@@ -220,7 +220,7 @@ def _account(one: dict[str, Any]) -> str:
     return f"{one.get('kind')} {one.get('name')}"
 
 
-ACCESS_RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "cluster-changed",
         "danger",

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Final
 
-from nodestead.changes import rules_data, rules_keys, rules_network, rules_rollout
 from nodestead.changes.compare import Comparison
 from nodestead.changes.rule import SEVERITIES, Finding, Rule
+from nodestead.changes.rules import access, data, exposure, keys, pods, policies, rollout, sets, sizes, versions
 
 if TYPE_CHECKING:
     # It looks the ids of rules up here.
@@ -12,7 +12,18 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES", "findings"]
 
-RULES: Final[tuple[Rule, ...]] = (*rules_data.RULES, *rules_keys.RULES, *rules_rollout.RULES, *rules_network.RULES)
+RULES: Final[tuple[Rule, ...]] = (
+    *data.RULES,
+    *sizes.RULES,
+    *sets.RULES,
+    *keys.RULES,
+    *rollout.RULES,
+    *versions.RULES,
+    *pods.RULES,
+    *exposure.RULES,
+    *policies.RULES,
+    *access.RULES,
+)
 """Every rule, in the order in which findings of one severity are told."""
 
 

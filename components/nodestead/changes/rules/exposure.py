@@ -14,7 +14,7 @@ from nodestead.changes.snapshot import Item, Snapshot, subject
 from nodestead.changes.ways import Way, Ways, ways_of
 from nodestead.changes.workloads import WORKLOADS, containers, pod_spec, replicas
 
-__all__ = ["EXPOSURE_RULES"]
+__all__ = ["RULES"]
 
 _PARTS: Final = frozenset({"Ingress", "Service", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "ConfigMap", *WORKLOADS})
 _UNSAFE = re.compile(r"\bunsafe\b[\"']?\s*[:=]\s*true|--(?:rpc[.-])?unsafe\b", re.IGNORECASE)
@@ -259,7 +259,7 @@ def _announced_in_files(workload: Item, snapshot: Snapshot) -> dict[str, Any]:
     return found
 
 
-EXPOSURE_RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "api-exposed",
         "danger",

@@ -12,7 +12,7 @@ from nodestead.changes.snapshot import subject
 from nodestead.changes.versions import image_parts, version
 from nodestead.changes.workloads import WORKLOADS, pod_spec
 
-__all__ = ["VERSION_RULES"]
+__all__ = ["RULES"]
 
 _VERSION_LABEL = "app.kubernetes.io/version"
 _MOVING: Final = frozenset("canary dev develop edge head latest main master nightly stable testnet unstable".split())
@@ -127,7 +127,7 @@ def _image_moved(comparison: Comparison) -> Iterator[Found]:
     return _by_image(comparison, _moved)
 
 
-VERSION_RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "downgrade",
         "danger",

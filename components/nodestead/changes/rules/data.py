@@ -18,8 +18,6 @@ from nodestead.changes.mounts import (
 )
 from nodestead.changes.names import claims_text, folded_names
 from nodestead.changes.rule import Found, Rule
-from nodestead.changes.rules_sets import SET_RULES
-from nodestead.changes.rules_sizes import SIZE_RULES
 from nodestead.changes.sets import deleted_claims, fact_changes, node_names, nodes_by_set, upheavals, value_text
 from nodestead.changes.snapshot import Item, subject
 from nodestead.changes.workloads import WORKLOADS, replicas
@@ -172,7 +170,7 @@ def _retention_lost(comparison: Comparison) -> Iterator[Found]:
             yield Found(subject(new), what, (_node(new),))
 
 
-_VOLUME_RULES: tuple[Rule, ...] = (
+RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "volume-deleted",
         "danger",
@@ -189,7 +187,6 @@ _VOLUME_RULES: tuple[Rule, ...] = (
         "Set the field back; for another class or access mode make a new claim, copy the data, and mount it then.",
         _volume_replaced,
     ),
-    *SIZE_RULES,
     Rule(
         "data-abandoned",
         "danger",
@@ -198,11 +195,6 @@ _VOLUME_RULES: tuple[Rule, ...] = (
         "Keep the claim and the node's name; to move data, name the claim with nodes.<number>.existingClaim.",
         _data_abandoned,
     ),
-)
-
-RULES: Final[tuple[Rule, ...]] = (
-    *_VOLUME_RULES,
-    *SET_RULES,
     Rule(
         "retention-lost",
         "caution",

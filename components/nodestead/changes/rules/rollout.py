@@ -1,7 +1,7 @@
 """Risk rules about the rollout: what stops, what restarts, in which order, and what is left of the safeguards."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, cast
 
 from nodestead.changes.compare import Change, Comparison
@@ -9,8 +9,6 @@ from nodestead.changes.labels import counted
 from nodestead.changes.mounts import claims, scaled_down
 from nodestead.changes.names import folded_names
 from nodestead.changes.rule import Found, Rule
-from nodestead.changes.rules_pods import POD_RULES
-from nodestead.changes.rules_versions import VERSION_RULES
 from nodestead.changes.sets import deleted_claims, refused_sets, upheavals, validators
 from nodestead.changes.snapshot import Item, Snapshot, subject
 from nodestead.changes.workloads import WORKLOADS, replicas, restarts
@@ -225,74 +223,70 @@ def _protected_deleted(comparison: Comparison) -> Iterator[Found]:
         )
 
 
-def _rules() -> Iterable[Rule]:
-    yield Rule(
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(
         "all-nodes-down",
         "danger",
         "All nodes of a set are down at once",
         "Nothing of the set serves until the first pod is ready again; peers and clients lose all its nodes.",
         "Lower rollout.maxUnavailable, so that the nodes roll in batches; keep some nodes running where all would stop.",
         _all_nodes_down,
-    )
-    yield Rule(
+    ),
+    Rule(
         "votes-lost",
         "danger",
         "A closed chain loses a third of its votes",
         "With a third or more of the validators down a chain makes no blocks.",
         "Let less than a third of the validators be down at once: lower rollout.maxUnavailable, or run four validators or more.",
         _votes_lost,
-    )
-    yield Rule(
+    ),
+    Rule(
         "workload-replaced",
         "danger",
         "A workload is deleted and made anew",
         "Its pods stop before new ones start; nodes of their own still roll in batches, pods of one workload stop together.",
         "Leave the immutable field as it is; to change it, make a set beside this one and move over.",
         _workload_replaced,
-    )
-    yield Rule(
+    ),
+    Rule(
         "protected-deleted",
         "danger",
         "A protected resource is to be deleted",
         "The preview fails, so that nothing is done; an update without a preview fails in the middle, when all else is done.",
         "Keep it; or back up what it holds, take the protection off with `pulumi state unprotect`, and update again.",
         _protected_deleted,
-    )
-    yield from VERSION_RULES
-    yield Rule(
+    ),
+    Rule(
         "only-node-restarts",
         "caution",
         "The only node of a set restarts",
         "Nothing of the set serves until its pod is ready again; a validator misses blocks.",
         "Update when that harms least; a second node would serve meanwhile (never a second one with the same key).",
         _only_node_restarts,
-    )
-    yield Rule(
+    ),
+    Rule(
         "node-stopped",
         "caution",
         "Nodes that run are stopped",
         "Their pods stop and are not started again; what they signed, stored or served is missing to others.",
         "Nothing, where this is wanted; else take `disabled` off, or set replicas back.",
         _node_stopped,
-    )
-    yield from POD_RULES
-    yield Rule(
+    ),
+    Rule(
         "pods-restart",
         "info",
         "Pods restart",
         "The pods of a batch stop and start with the new spec; the next batch waits until they are ready.",
         "Nothing; rollout.maxUnavailable sets the size of a batch.",
         _pods_restart,
-    )
-    yield Rule(
+    ),
+    Rule(
         "update-order",
         "info",
         "The order of the update",
         "What pods read comes first, then the nodes batch by batch; what leaves the stack goes last.",
         "Nothing; watch the first batch.",
         _update_order,
-    )
-
-
-RULES: Final[tuple[Rule, ...]] = tuple(_rules())
+    ),
+)
 """The rules about the rollout."""

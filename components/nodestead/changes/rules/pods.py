@@ -13,7 +13,7 @@ from nodestead.changes.sets import upheavals
 from nodestead.changes.snapshot import Item, Snapshot, subject
 from nodestead.changes.workloads import WORKLOADS, pod_spec, replicas
 
-__all__ = ["POD_RULES"]
+__all__ = ["RULES"]
 
 _GRACE = 30
 """Seconds that Kubernetes gives a pod where nothing is said."""
@@ -139,7 +139,7 @@ def _budget_removed(comparison: Comparison) -> Iterator[Found]:
             yield Found(subject(change.item), "a drain may take all its pods at the same time", (change.item.name,))
 
 
-POD_RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "resources-lowered",
         "caution",

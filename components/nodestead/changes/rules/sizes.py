@@ -12,7 +12,7 @@ from nodestead.changes.sets import fact_changes, value_text
 from nodestead.changes.snapshot import Item, subject
 from nodestead.config.fragments import quantity_amount
 
-__all__ = ["SIZE_RULES"]
+__all__ = ["RULES"]
 
 # All else of a claim's spec is immutable.
 _MUTABLE = ("resources", "volumeAttributesClassName")
@@ -118,7 +118,7 @@ def _immutable(old: Any, new: Any) -> str:
     return ", ".join(f"{key} {value_text(before.get(key), after.get(key))}" for key in keys)
 
 
-SIZE_RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "claim-class-changed",
         "danger",

@@ -12,7 +12,7 @@ from nodestead.changes.selection import is_selected, selects_of
 from nodestead.changes.snapshot import Item, Snapshot, subject
 from nodestead.changes.workloads import WORKLOADS, pod_spec, replicas
 
-__all__ = ["POLICY_RULES"]
+__all__ = ["RULES"]
 
 _ALL = "*"
 _MOST_PORTS = 20_000
@@ -154,7 +154,7 @@ def _labels(selector: Any) -> str:
     return folded_names(pairs) or "some labels"
 
 
-POLICY_RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "network-policy-removed",
         "danger",

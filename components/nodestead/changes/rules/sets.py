@@ -11,7 +11,7 @@ from nodestead.changes.sets import Upheaval, fact_changes, node_names, upheavals
 from nodestead.changes.snapshot import Item
 from nodestead.changes.workloads import containers, replicas
 
-__all__ = ["SET_RULES"]
+__all__ = ["RULES"]
 
 
 def _gone(one: Upheaval) -> str:
@@ -117,7 +117,7 @@ def _proving_stopped(comparison: Comparison) -> Iterator[Found]:
     yield from folded(cases)
 
 
-SET_RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "set-removed",
         "danger",
