@@ -33,9 +33,9 @@ class Hub:
 
     def __init__(self, stack: Stack, namespace: str) -> None:
         self.stack, self.namespace, self.replicas, self.tag = stack, namespace, 4, "v1"
-        self.is_up = False
-        # The first start need not go one by one.
+        # The first start need not go one by one; the order of the next one is known from then on.
         self.up(4)
+        self.up()
 
     @property
     def nodes(self) -> list[str]:

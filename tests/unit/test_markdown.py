@@ -73,6 +73,22 @@ def test_a_report_without_a_change_is_three_lines() -> None:
     )
 
 
+def test_stacks_without_a_change_are_named_in_one_line_below_the_others() -> None:
+    quiet = [NOTHING.model_copy(update={"name": name}) for name in ("dev", "staging")]
+    text = markdown(report(quiet[0], stack(name="prod"), quiet[1]))
+
+    assert text.splitlines()[1].startswith("## 🟢 No danger in stack `prod`: 9 pods restart")
+    assert text.count("No change in `dev`, `staging`.") == text.count("No change") == 1
+    assert text.index("### Stack `prod`") < text.index("No change in")
+
+
+def test_a_stack_without_a_change_that_has_a_note_is_told_of() -> None:
+    noted = NOTHING.model_copy(update={"name": "dev", "notes": ["an encrypted value differs"]})
+    text = markdown(report(stack(name="prod"), noted))
+    assert "### Stack `dev`" in text
+    assert "an encrypted value differs" in text
+
+
 def test_the_usual_change_is_one_screen_and_the_detail_is_folded() -> None:
     text = markdown(report(stack()))
     assert text.startswith(

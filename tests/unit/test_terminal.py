@@ -108,6 +108,17 @@ def test_a_report_without_a_change_is_two_lines() -> None:
     )
 
 
+def test_stacks_without_a_change_are_named_in_one_line_at_the_end() -> None:
+    counts = Counts(added=0, changed=0, replaced=0, removed=0, unchanged=42)
+    quiet = report(counts=counts, restarts=[], groups=[], after=BEFORE).stacks[0]
+    changed = report().stacks[0]
+    named = [quiet.model_copy(update={"name": "dev"}), changed, quiet.model_copy(update={"name": "staging"})]
+    lines = terminal(Report(base="a", head="b", stacks=named)).splitlines()
+
+    assert lines[0].startswith("No danger in stack prod: ")
+    assert [line for line in lines if "dev" in line or "staging" in line] == [lines[-1]] == ["No change in dev, staging"]
+
+
 def test_dangers_come_first_then_failures_then_cautions_and_notes_after_the_facts() -> None:
     risks = [risk("caution", title="A caution"), risk("danger", title="A danger"), risk("info", title="A note")]
     text = terminal(report(risks=[*risks, risk(accepted="we know", title="Accepted")], failures=["it is refused"]))

@@ -13,6 +13,7 @@ from nodestead.reports.words import (
     MARKS,
     batch_lines,
     capacity_rows,
+    concerned,
     counts_text,
     failures_by_stacks,
     has_changes,
@@ -21,6 +22,7 @@ from nodestead.reports.words import (
     of_severity,
     outline,
     plural,
+    quiet_stacks,
     restart_text,
     verdict,
 )
@@ -61,7 +63,9 @@ def markdown(report: Report, *, link: str | None = None, limit: int = 60_000) ->
     pages.add(2, "### ⛔ Not compared", list(_failures(report)), "failure")
     pages.add(3, "### 🟡 Cautions", cautions, "caution")
     pages.add(0, "", [_compared(report)], "")
-    pages.add(4, "", [text for stack in report.stacks if (text := _facts(stack, several=several))], "stack")
+    quiet = quiet_stacks(report)
+    facts = [text for stack in report.stacks if stack.name not in quiet and (text := _facts(stack, several=several))]
+    pages.add(4, "", [*facts, *([_quiet(quiet)] if quiet else [])], "stack")
     pages.add(5, "", list(_notes(report, several=several)), "note")
     pages.add_folded(6, "🔵 Notes", notes, "note")
     pages.add_folded(7, "Accepted risks", list(_accepted(report, several=several)), "accepted risk")
@@ -136,7 +140,7 @@ def _joined(parts: Sequence[str]) -> str:
 
 
 def _heading(report: Report) -> str:
-    names = [stack.name for stack in report.stacks]
+    names = concerned(report)
     where = f"stack {code(names[0], 60)}" if len(names) == 1 else plural(len(names), "stack")
     if not names:
         return "🟢 No stack to compare"
@@ -244,6 +248,13 @@ def _facts(stack: StackReport, *, several: bool) -> str:
     if stack.before is not None and stack.after is not None:
         lines += ["", *_capacity(stack)]
     return "\n".join(lines)
+
+
+def _quiet(names: Sequence[str]) -> str:
+    shown = ", ".join(code(name, 60) for name in names[:_MOST_HEADLINES])
+    left = len(names) - _MOST_HEADLINES
+    more = f" and {plural(left, 'more stack')}" if left > 0 else ""
+    return f"No change in {shown}{more}."
 
 
 def _capacity(stack: StackReport) -> Iterable[str]:

@@ -10,6 +10,7 @@ from nodestead.reports.model import Entry, FieldReport, Report, Risk, StackRepor
 from nodestead.reports.words import (
     batch_lines,
     capacity_rows,
+    concerned,
     counts_text,
     failures_by_stacks,
     has_changes,
@@ -17,6 +18,7 @@ from nodestead.reports.words import (
     of_severity,
     outline,
     plural,
+    quiet_stacks,
     restart_text,
     verdict,
 )
@@ -95,14 +97,19 @@ def _lines(report: Report, page: _Page) -> Iterator[str]:
         yield ""
     for note in report.notes:
         yield from page.wrapped(note, "note: ", "  ")
+    quiet = quiet_stacks(report)
     for stack in report.stacks:
-        yield from _stack(stack, page, several=several)
+        if stack.name not in quiet:
+            yield from _stack(stack, page, several=several)
+    if quiet and len(quiet) < len(report.stacks):
+        yield ""
+        yield from page.wrapped(f"No change in {', '.join(quiet)}", rest="  ")
     yield from _risks(report, "info", "NOTE", page, several=several)
     yield from _accepted(report, page, several=several)
 
 
 def _heading(report: Report) -> str:
-    names = [stack.name for stack in report.stacks]
+    names = concerned(report)
     where = f"stack {names[0]}" if len(names) == 1 else plural(len(names), "stack") if names else ""
     return verdict(report, where)
 

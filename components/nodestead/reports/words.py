@@ -11,6 +11,7 @@ __all__ = [
     "MARKS",
     "batch_lines",
     "capacity_rows",
+    "concerned",
     "counts_text",
     "failures_by_stacks",
     "has_changes",
@@ -19,6 +20,7 @@ __all__ = [
     "of_severity",
     "outline",
     "plural",
+    "quiet_stacks",
     "restart_text",
     "verdict",
 ]
@@ -45,6 +47,18 @@ def _is_told(stack: StackReport, risk: Risk) -> bool:
 def is_unchanged(stack: StackReport) -> bool:
     """Whether there is nothing to say of a stack."""
     return not (stack.failures or stack.risks or has_changes(stack))
+
+
+def quiet_stacks(report: Report) -> list[str]:
+    """The names of stacks of which there is nothing to say, in a report of several."""
+    return [stack.name for stack in report.stacks if is_unchanged(stack) and not stack.notes] if len(report.stacks) > 1 else []
+
+
+def concerned(report: Report) -> list[str]:
+    """The names of the stacks that a report is about: those with a change, or all where one could not be compared."""
+    changed = [stack.name for stack in report.stacks if not is_unchanged(stack)]
+    is_known = changed and not any(stack.failures for stack in report.stacks)
+    return changed if is_known else [stack.name for stack in report.stacks]
 
 
 def has_changes(stack: StackReport) -> bool:
