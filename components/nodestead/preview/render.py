@@ -14,6 +14,7 @@ from nodestead.preview.yaml_text import SECRET
 __all__ = [
     "RenderError",
     "StackRefusedError",
+    "planned",
     "read_config",
     "read_plan",
     "render_stack",
@@ -70,7 +71,11 @@ def read_config(stack: StackFile) -> StackConfig:
 
 def read_plan(stack: StackFile) -> StackPlan:
     """What a stack file asks for; `StackRefusedError` where it breaks a rule."""
-    config = read_config(stack)
+    return planned(stack, read_config(stack))
+
+
+def planned(stack: StackFile, config: StackConfig) -> StackPlan:
+    """The plan of a stack file's config; `StackRefusedError` where it breaks a rule."""
     try:
         return plan_stack(config)
     except ConfigError as error:

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from nodestead.changes.snapshot import PASSWORD_TYPE, PROVIDER_TYPE, Item, SetFacts, Snapshot
-from nodestead.config.base import ConfigError
 from nodestead.kubernetes.objects import Plan, is_kept
-from nodestead.plans.stack import StackConfig, plan_stack
-from nodestead.preview.render import StackRefusedError, read_config, shown, unique
+from nodestead.plans.stack import StackConfig
+from nodestead.preview.render import planned, read_config, shown, unique
 from nodestead.preview.stack_file import read_stack
 from nodestead.preview.yaml_text import plain
 
@@ -29,10 +28,7 @@ def stack_snapshot(name: str, directory: Path) -> Snapshot:
     """
     stack = read_stack(name, directory)
     config = read_config(stack)
-    try:
-        plan = plan_stack(config)
-    except ConfigError as error:
-        raise StackRefusedError(stack.path, error.problems) from None
+    plan = planned(stack, config)
     snapshot = Snapshot(stack.name)
     snapshot.add(_provider(config))
     for manifest in unique(shown(one) for one in plan.manifests()):
