@@ -56,7 +56,9 @@ IDS = """
     set-removed
     set-renamed
     update-order
+    upgrade-height-moved
     validator-starts
+    version-dropped
     version-upgraded
     volume-deleted
     volume-grown

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from nodestead.changes.compare import Comparison
 from nodestead.changes.rule import SEVERITIES, Finding, Rule
-from nodestead.changes.rules import access, data, exposure, keys, pods, policies, rollout, sets, sizes, versions
+from nodestead.changes.rules import access, data, exposure, heights, keys, pods, policies, rollout, sets, sizes, versions
 
 if TYPE_CHECKING:
     # It looks the ids of rules up here.
@@ -19,6 +19,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *keys.RULES,
     *rollout.RULES,
     *versions.RULES,
+    *heights.RULES,
     *pods.RULES,
     *exposure.RULES,
     *policies.RULES,
