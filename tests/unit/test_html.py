@@ -279,5 +279,11 @@ def test_nothing_changed_is_said_in_one_line() -> None:
     assert "Dangers" not in page(nothing).words
 
 
+def test_stacks_without_a_change_come_last() -> None:
+    counts = {"added": 0, "changed": 0, "replaced": 0, "removed": 0, "unchanged": 3}
+    text = html(report(stack(name="dev", counts=counts), stack(name="prod")))
+    assert text.index("Stack prod") < text.index("Stack dev")
+
+
 def test_a_report_of_no_stack_is_a_page() -> None:
     assert page().words

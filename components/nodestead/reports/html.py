@@ -65,7 +65,7 @@ def _page(report: Report) -> Iterator[str]:
     yield from _folded_risks(infos, f"Good to know ({len(infos):,})", several=several, is_open=not is_bad)
     accepted = [(stack, risk) for stack in report.stacks for risk in stack.risks if risk.accepted is not None]
     yield from _folded_risks(accepted, f"Accepted risks ({len(accepted):,})", several=several, is_open=False)
-    for number, stack in enumerate(report.stacks, start=1):
+    for number, stack in _numbered(report):
         yield from _stack(stack, number)
     yield "</main>"
     yield "<footer><p>Made by nodestead. This page loads nothing.</p></footer>"
@@ -111,10 +111,15 @@ def _and_more(count: int, noun: str, many: str | None = None) -> Iterator[str]:
 # ---- what comes first
 
 
+def _numbered(report: Report) -> Iterator[tuple[int, StackReport]]:
+    """The stacks in the order of the page: those without a change come last."""
+    return enumerate(sorted(report.stacks, key=is_unchanged), start=1)
+
+
 def _contents(report: Report) -> Iterator[str]:
     links = [
         f'<li><a href="#stack-{number}">{_text(stack.name)}</a> <span class="soft">{_state(stack)}</span></li>'
-        for number, stack in enumerate(report.stacks, start=1)
+        for number, stack in _numbered(report)
     ]
     if links:
         yield f'<nav aria-label="Stacks"><ul>{"".join(links)}</ul></nav>'
