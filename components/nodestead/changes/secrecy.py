@@ -7,7 +7,17 @@ from typing import Any, Final, cast
 
 from nodestead.changes.compare import Absent, Change, FieldChange, Path, once
 from nodestead.changes.plain import mappings
-from nodestead.changes.secret_text import BARE_KEY, HIDDEN, MARKERS, SIGNATURE, is_harmless, is_key_of_bytes, safe_text, smells
+from nodestead.changes.secret_text import (
+    BARE_KEY,
+    GENERATED,
+    HIDDEN,
+    MARKERS,
+    SIGNATURE,
+    is_harmless,
+    is_key_of_bytes,
+    safe_text,
+    smells,
+)
 from nodestead.changes.snapshot import Item
 from nodestead.changes.workloads import pod_spec
 
@@ -62,10 +72,7 @@ def _is_secret_content(item: Item, path: Path) -> bool:
     if path[-1:] == ("kubeconfig",):
         text = item.at("inputs", "kubeconfig")
         return not (isinstance(text, str) and is_harmless(text))
-    return item.kind.startswith(("random:", "tls:")) and path[-1] in _MADE
-
-
-_MADE: Final = frozenset({"result", "hex", "b64Std", "b64Url", "base64", "bcryptHash", "dec", "privateKeyPem"})
+    return item.kind.startswith(("random:", "tls:")) and path[-1] in GENERATED
 
 
 def _name_of(item: Item, path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 __all__ = [
     "BARE_KEY",
+    "GENERATED",
     "HIDDEN",
     "MARKERS",
     "SECRETS",
@@ -24,6 +25,9 @@ HIDDEN: Final = "[hidden]"
 
 SECRETS: Final = ("[secret]", "[another secret]")
 """The old and the new value of a field of which a preview says only that it differs and is secret."""
+
+GENERATED: Final = frozenset({"result", "hex", "b64Std", "b64Url", "base64", "bcryptHash", "dec", "privateKeyPem"})
+"""What providers of random values and of keys give that is secret."""
 
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 """Stands in each object of the engine's that is no plain one: secrets, assets, references (sdk/go/common/resource/sig.go)."""

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from nodestead.changes.accepted import NOTHING_ACCEPTED, Acceptances
-from nodestead.changes.compare import compare
 from nodestead.changes.overlap import overlaps
-from nodestead.changes.rules import findings
 from nodestead.changes.snapshot import Snapshot
 from nodestead.preview.children import SECONDS, Rendered, Tree, rendered_all, usable_python
 from nodestead.preview.program_file import read_program
 from nodestead.preview.revisions import Repository, RevisionError, checked_out, open_repository
+from nodestead.preview.stack_comparison import compared_stack
 from nodestead.preview.stack_file import StackFileError, encrypted_values, near_stacks, stack_names
-from nodestead.reports.build import failed_stack, stack_report
+from nodestead.reports.build import failed_stack
 from nodestead.reports.model import Report, StackReport
-from nodestead.reports.topology import topology
 
 __all__ = ["Asked", "diff"]
 
@@ -250,11 +248,8 @@ def _stack(
     ]
     if ciphers:
         notes.append(f"encrypted values differ, and what that does is not known here, only to the engine: {', '.join(ciphers)}")
-    try:
-        comparison = compare(base, head)
-        picture = topology(head, comparison.changes)
-        return stack_report(name, comparison, findings(comparison, accepted), notes=notes, topology=picture)
-    except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
-        # An object of a shape that no API server takes; the other stacks are reported all the same.
-        told = f"stack {name} cannot be compared: an object in it is none that an API server takes ({type(error).__name__})"
-        return failed_stack(name, [told])
+
+    def unreadable(error: Exception) -> str:
+        return f"stack {name} cannot be compared: an object in it is none that an API server takes ({type(error).__name__})"
+
+    return compared_stack(name, base, head, accepted, unreadable, notes=notes)

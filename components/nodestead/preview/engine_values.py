@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from nodestead.changes.compare import Path
-from nodestead.changes.secret_text import SIGNATURE
+from nodestead.changes.secret_text import GENERATED, SIGNATURE
 from nodestead.kubernetes.objects import Manifest
 from nodestead.preview.engine_text import PreviewError, well_formed
 from nodestead.preview.yaml_text import DEFERRED, SECRET
@@ -74,12 +74,9 @@ def plain_inputs(type_: str, inputs: dict[str, Any]) -> dict[str, Any]:
         config = result.get("kubeconfig")
         if isinstance(config, str) and not re.fullmatch(r"[^\s{}:]{1,300}", config):
             result["kubeconfig"] = SECRET
-    for key in _RESULTS & result.keys() if type_.startswith(("random:", "tls:")) else ():
+    for key in GENERATED & result.keys() if type_.startswith(("random:", "tls:")) else ():
         result[key] = SECRET
     return result
-
-
-_RESULTS = frozenset({"result", "hex", "b64Std", "b64Url", "dec", "bcryptHash", "privateKeyPem", "base64"})
 
 
 def _plain(value: Any, drop: str = "", depth: int = 0) -> Any:

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from nodestead.changes.accepted import Acceptances
-from nodestead.changes.compare import compare
-from nodestead.changes.rules import findings
 from nodestead.preview.engine_preview import PreviewError, project_of, read_preview
 from nodestead.preview.engine_text import LARGEST, decoded
-from nodestead.reports.build import failed_stack, stack_report
+from nodestead.preview.stack_comparison import compared_stack
+from nodestead.reports.build import failed_stack
 from nodestead.reports.model import Report, ReportError, StackReport, read_report
-from nodestead.reports.topology import topology
 
 __all__ = [
     "STDIN",
@@ -90,21 +88,24 @@ def _reviewed(text: str, accepted: Acceptances, name: str) -> StackReport:
     if not preview.head.stack:
         # It failed before the engine named the stack.
         return failed_stack(name, preview.failures)
-    try:
-        comparison = compare(preview.base, preview.head, preview.steps)
-        found = findings(comparison, accepted)
-        picture = topology(preview.head, comparison.changes)
-        return stack_report(
-            preview.head.stack, comparison, found, notes=preview.notes, failures=preview.failures, topology=picture
-        )
-    except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
-        # An object of a shape that no API server takes; the other stacks are reported all the same.
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = f"{Path(where.tb_frame.f_code.co_filename).name}, line {where.tb_lineno}" if where is not None else ""
-        told = f"an object in it cannot be read ({type(error).__name__} in {place}); is it what the engine wrote?"
-        return failed_stack(preview.head.stack, [*preview.failures, told])
+    return compared_stack(
+        preview.head.stack,
+        preview.base,
+        preview.head,
+        accepted,
+        _unreadable,
+        steps=preview.steps,
+        notes=preview.notes,
+        failures=preview.failures,
+    )
+
+
+def _unreadable(error: Exception) -> str:
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f"{Path(where.tb_frame.f_code.co_filename).name}, line {where.tb_lineno}" if where is not None else ""
+    return f"an object in it cannot be read ({type(error).__name__} in {place}); is it what the engine wrote?"
 
 
 def _distinct(stacks: Iterable[tuple[str, StackReport]]) -> list[StackReport]:
