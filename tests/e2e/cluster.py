@@ -29,6 +29,9 @@ T = TypeVar("T")
 READY_SECONDS = 60
 """How long a stand-in may take to become ready, with a volume to be made and a bootstrap node to wait for."""
 
+GONE_SECONDS = 150
+"""How long an object may take to go: longer than the grace period of a storage node's pod, which is two minutes."""
+
 
 class KubectlError(RuntimeError):
     """A kubectl that failed; the text is what it said."""
@@ -198,9 +201,29 @@ def wait_ready(namespace: str, names: Iterable[str], timeout: float = READY_SECO
         time.sleep(0.5)
 
 
-def wait_gone(namespace: str, *objects: str, seconds: float = READY_SECONDS) -> None:
-    """Waits until objects, given as kind/name, are no more."""
-    kubectl("wait", "--for=delete", "--namespace", namespace, f"--timeout={seconds:g}s", *objects)
+def wait_gone(namespace: str, *objects: str, seconds: float = GONE_SECONDS) -> None:
+    """Waits until objects, given as kind/name, are no more.
+
+    Raises:
+        TimeoutError: with what is left, and how it stands.
+    """
+
+    def gone() -> bool:
+        found = kubectl("get", "--namespace", namespace, "--ignore-not-found", "--output", "json", *objects)
+        parsed: dict[str, Any] = json.loads(found or "{}")
+        left = parsed.get("items", [parsed] if parsed else [])
+        assert not left, "; ".join(_standing(one) for one in left)
+        return True
+
+    until(f"{', '.join(objects)} of {namespace} gone", gone, seconds=seconds)
+
+
+def _standing(one: dict[str, Any]) -> str:
+    status = one.get("status", {})
+    containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    states = {container["name"]: container["state"] for container in containers}
+    deleted = one["metadata"].get("deletionTimestamp", "never")
+    return f"{one['kind']}/{one['metadata']['name']} is left, deleted at: {deleted}, containers: {json.dumps(states)}"
 
 
 def _not_ready(namespace: str, names: list[str]) -> Iterator[str]:

@@ -302,17 +302,15 @@ def main() -> None:
     if flavour not in DEFAULT_VERSION:
         sys.exit(f"start it under one of the names {', '.join(DEFAULT_VERSION)}; it was {flavour}")
     written = VERSION_FILE.read_text().strip() if VERSION_FILE.exists() else ""
-    stopped = threading.Event()
-
-    def stop(signum: int, _frame: object) -> None:
-        log("NTC", f"Shutting down after having received {signal.Signals(signum).name}")
-        stopped.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    # Blocked here and so in every thread: a handler runs between any two steps of the main thread, and one that
+    # interrupts a wait, a log line or the end of the interpreter can leave the process to its SIGKILL.
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     start(flavour, os.environ.get("STAND_IN_VERSION") or written or DEFAULT_VERSION[flavour], sys.argv[1:])
-    stopped.wait()
+    received = signal.sigwait(signals)
+    log("NTC", f"Shutting down after having received {signal.Signals(received).name}")
     log("NTC", f"Exited {flavour}")
+    os._exit(0)
 
 
 if __name__ == "__main__":
