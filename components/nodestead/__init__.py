@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nodestead.blockchain_node_set import BlockchainNodeSet
-    from nodestead.component import NodeSet, PeerBook
+    from nodestead.component import NodeSet
     from nodestead.config.base import ConfigError
     from nodestead.kubernetes.rollout import rollout_waves
+    from nodestead.peer_book import PeerBook
     from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
     from nodestead.plans.storage_args import StorageNodeGroupArgs
     from nodestead.program import deploy
@@ -38,7 +39,7 @@ _HOMES = {
     "BlockchainNodeSetArgs": "nodestead.plans.blockchain_args",
     "ConfigError": "nodestead.config.base",
     "NodeSet": "nodestead.component",
-    "PeerBook": "nodestead.component",
+    "PeerBook": "nodestead.peer_book",
     "StorageNodeGroup": "nodestead.storage_node_group",
     "StorageNodeGroupArgs": "nodestead.plans.storage_args",
     "deploy": "nodestead.program",

@@ -5,8 +5,9 @@ from typing import Any
 
 import pulumi
 
-from nodestead.component import NodeSet, PeerBook, clean_errors, settled
+from nodestead.component import NodeSet, clean_errors, settled
 from nodestead.config.base import parse
+from nodestead.peer_book import PeerBook
 from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
 from nodestead.plans.blockchain_node_set import Neighbours, plan_blockchain_node_set
 

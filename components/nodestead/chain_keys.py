@@ -11,8 +11,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from nodestead.keys import SECP256K1_ORDER, derive_key, secp256k1_key
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 __all__ = [
     "account_address",
@@ -79,19 +84,14 @@ def account_key(seed: str, ordinal: int, generation: int) -> int:
 
 def account_public_key(private_key: int) -> bytes:
     """The compressed public key, 33 bytes, of an account key."""
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    public = ec.derive_private_key(private_key, ec.SECP256K1()).public_key()
-    return public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    # SEC 1, section 2.3.3: whether y is odd, then x.
+    point = _account(private_key).public_key().public_numbers()
+    return bytes([2 + point.y % 2]) + point.x.to_bytes(32)
 
 
 def account_address(public_key: bytes, prefix: str = "cosmos") -> str:
     """The address of an account: `cosmos1..`; the payload is RIPEMD-160 of SHA-256 of the public key."""
-    from Crypto.Hash import RIPEMD160
-
-    # Not hashlib: OpenSSL 3 keeps RIPEMD-160 in its legacy provider, which many systems leave out.
-    return bech32_encode(prefix, RIPEMD160.new(hashlib.sha256(public_key).digest()).digest())
+    return bech32_encode(prefix, _ripemd160(hashlib.sha256(public_key).digest()))
 
 
 def operator_address(public_key: bytes, prefix: str = "cosmos") -> str:
@@ -109,7 +109,7 @@ def account_signature(private_key: int, message: bytes) -> bytes:
     from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
     scheme = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
-    r, s = decode_dss_signature(ec.derive_private_key(private_key, ec.SECP256K1()).sign(message, scheme))
+    r, s = decode_dss_signature(_account(private_key).sign(message, scheme))
     return r.to_bytes(32) + min(s, SECP256K1_ORDER - s).to_bytes(32)
 
 
@@ -150,6 +150,24 @@ def bech32_decode(text: str) -> tuple[str, bytes]:
     if list(_regrouped(payload, 8, 5)) != values[:-6]:
         raise ValueError(f"{text!r} holds no whole bytes; it is no address")
     return prefix, payload
+
+
+@lru_cache(maxsize=256)
+def _account(private_key: int) -> "EllipticCurvePrivateKey":
+    """The key as the library has it; to make it takes as long as to sign, and a genesis needs each of its keys three times."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return ec.derive_private_key(private_key, ec.SECP256K1())
+
+
+def _ripemd160(content: bytes) -> bytes:
+    try:
+        return hashlib.new("ripemd160", content, usedforsecurity=False).digest()
+    except ValueError:
+        # OpenSSL 3.0.0 to 3.0.6 keep it in a legacy provider that many systems leave out. To import this costs 15 ms.
+        from Crypto.Hash import RIPEMD160
+
+        return RIPEMD160.new(content).digest()
 
 
 def _ed25519_private(seed: str, purpose: str, ordinal: int, generation: int) -> dict[str, str]:

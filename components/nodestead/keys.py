@@ -6,6 +6,7 @@ the same after shrinking and growing again, and a thousand nodes cost one random
 The libraries are imported where they are used: to render a stack no key is made, and they take a tenth of a second.
 """
 
+import hmac
 import re
 
 __all__ = ["SECP256K1_ORDER", "derive_key", "ethereum_address", "ethereum_key", "secp256k1_key"]
@@ -27,9 +28,6 @@ def derive_key(seed: str, purpose: str, ordinal: int, generation: int) -> bytes:
     Raises:
         ValueError: where the seed is not 32 bytes in hexadecimal; the text does not repeat it.
     """
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
     try:
         secret = bytes.fromhex(seed)
     except ValueError:
@@ -37,7 +35,9 @@ def derive_key(seed: str, purpose: str, ordinal: int, generation: int) -> bytes:
     if len(secret) != _SEED_BYTES:
         raise ValueError("the seed of a set is 64 hexadecimal digits; restore it from its backup")
     info = f"{purpose}|{ordinal}|{generation}".encode()
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(secret)
+    # Without salt the first key is of zeros, and 32 bytes are the first block (RFC 5869, sections 2.2 and 2.3).
+    extracted = hmac.digest(bytes(_SEED_BYTES), secret, "sha256")
+    return hmac.digest(extracted, info + b"\x01", "sha256")
 
 
 def secp256k1_key(seed: str, purpose: str, ordinal: int, generation: int) -> int:

@@ -9,9 +9,10 @@ import pulumi_kubernetes as kubernetes
 from pulumi.runtime import config as runtime_config
 
 from nodestead.blockchain_node_set import BlockchainNodeSet
-from nodestead.component import NodeSet, PeerBook, clean_errors
+from nodestead.component import NodeSet, clean_errors
 from nodestead.config.base import parse
 from nodestead.kubernetes.objects import Manifest
+from nodestead.peer_book import PeerBook
 from nodestead.plans.stack import StackConfig, neighbours_of, plan_stack
 from nodestead.preview.yaml_text import SECRET
 from nodestead.registration import register

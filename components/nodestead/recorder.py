@@ -27,6 +27,7 @@ class Registered:
         inputs: What it is given, without the marks of secrets.
         secret_inputs: The inputs that are secret or have a secret in them.
         wire: The inputs as they go to the engine, marks and all.
+        remote: Whether it is a component that the process of its package makes, with all that is in it.
         started: When it was asked for, counted in requests and answers.
         finished: When that was answered.
     """
@@ -47,6 +48,7 @@ class Registered:
     aliases: list[Any]
     timeouts: tuple[str, str]
     wire: Any = None
+    remote: bool = False
     started: int = 0
     finished: int = 0
 
@@ -135,6 +137,7 @@ class Monitor(mocks.MockMonitor):
             aliases=list(request.aliases),
             timeouts=(timeouts.create, timeouts.update),
             wire=request.object,
+            remote=request.remote,
             started=self._tick(),
         )
         with self._lock:

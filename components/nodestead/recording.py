@@ -191,7 +191,7 @@ def snapshot_of(recording: Recording, stack: str) -> Snapshot:
     # Requests come from threads, in another order each time.
     ordered = sorted(recording.resources, key=lambda one: (one.parent, one.type, _natural(one.name)))
     for one in ordered:
-        if one.custom and not one.type.startswith("pulumi:pulumi:"):
+        if (one.custom or _is_unopened(one)) and not one.type.startswith("pulumi:pulumi:"):
             item = Item(
                 _manifest(one, sets.get(one.parent, "")),
                 protected=one.protect,
@@ -202,6 +202,11 @@ def snapshot_of(recording: Recording, stack: str) -> Snapshot:
             snapshot.add(item)
     snapshot.sets = [_facts(one, snapshot) for one in ordered if one.urn in sets]
     return snapshot
+
+
+def _is_unopened(one: Registered) -> bool:
+    """Whether it is a component whose objects are not asked for here: a chart, or one of another package."""
+    return one.remote or re.match(r"kubernetes:(?:helm\.sh|kustomize)[:/]", one.type) is not None
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -216,7 +221,8 @@ def _manifest(one: Registered, of_set: str) -> Manifest:
         return _object(inputs, one)
     inputs = {key: _veiled(key, value) for key, value in inputs.items() if not key.startswith("__")}
     named: Manifest = {"kind": one.type, "metadata": {"name": one.name}}
-    return {**named, **({"set": of_set} if of_set else {}), "inputs": inputs}
+    marks = {**({"set": of_set} if of_set else {}), **({"remote": True} if one.remote else {})}
+    return {**named, **marks, "inputs": inputs}
 
 
 def _object(inputs: dict[str, Any], one: Registered) -> Manifest:

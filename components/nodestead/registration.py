@@ -69,7 +69,7 @@ def register(name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> pul
     """
     api_version, kind = str(manifest["apiVersion"]), str(manifest["kind"])
     kept = is_kept(manifest)
-    body = {to_snake(key): value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
+    body = {_keyword(key): value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
     if kept:
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True))
     typed = _typed_class(api_version, f"{kind}Patch" if kept else kind)
@@ -110,6 +110,10 @@ def _name(manifest: Manifest, set_name: str, namespace: str | Deferred) -> str:
 def _other_namespace(manifest: Manifest, namespace: str | Deferred) -> str:
     home = manifest["metadata"].get("namespace")
     return home if isinstance(home, str) and home != namespace else ""
+
+
+# A handful of keys, each with as many expressions to try as there are in it; thousands of objects have them.
+_keyword = cache(to_snake)
 
 
 @cache

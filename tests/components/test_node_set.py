@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from recording import PASSWORD, PASSWORD_HASH, SEED, Recording, is_secret, run
 from sample_plan import NAMESPACE, metadata, node, plan
 
-from nodestead.component import NodeSet, refused_changes
+from nodestead.component import NodeSet
+from nodestead.hooks import refused_changes
 from nodestead.kubernetes.objects import Late, Manifest, NodePlan, PasswordHash, Plan, Seed
 
 

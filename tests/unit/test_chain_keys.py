@@ -1,5 +1,6 @@
 """Keys of CometBFT and Cosmos nodes: the bytes that the real binaries read, and the ids that they print."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -117,6 +118,17 @@ def test_an_address_is_that_of_the_key_under_any_prefix() -> None:
     payload = bytes.fromhex("751e76e8199196d454941c45d1b3a323f1433bd6")
     assert chain_keys.bech32_decode(chain_keys.account_address(public, "osmo")) == ("osmo", payload)
     assert chain_keys.bech32_decode(chain_keys.operator_address(public, "osmo")) == ("osmovaloper", payload)
+
+
+def test_an_address_is_the_same_where_openssl_keeps_ripemd_160_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, *_: object, **__: object) -> None:
+        raise ValueError(f"unsupported hash type {name}")
+
+    public = chain_keys.account_public_key(1)
+    expected = chain_keys.account_address(public)
+    monkeypatch.setattr(hashlib, "new", refuse)
+
+    assert chain_keys.account_address(public) == expected == "cosmos1w508d6qejxtdg4y5r3zarvary0c5xw7k6ah60c"
 
 
 # The vectors of BIP-173 whose data are whole bytes.

@@ -272,7 +272,7 @@ def test_an_address_of_another_resource_is_handed_on() -> None:
         ),
         (
             {"exposure": {"kind": "nodePort", "externalAddress": fixed(**{"1": "203.0.113.1", "2": "203.0.113.2"})}},
-            "exposure.externalAddress.addresses.2: there is no such node; the nodes are 1 to 1",
+            "exposure.externalAddress.addresses.2: there is no such node, only 1; name that, or leave it out",
         ),
         (
             {"nodes": {"1": {"externalAddress": "203.0.113.1"}}},
@@ -416,7 +416,10 @@ def test_a_load_balancer_asks_for_no_more_by_default() -> None:
             {"1": "203.0.113.1", "2": "203.0.113.1"},
             "exposure.loadBalancerIPs.2: 203.0.113.1 is that of node 1 already; give each",
         ),
-        ({"3": "203.0.113.1"}, "exposure.loadBalancerIPs.3: there is no such node; the nodes are 1 to 2"),
+        (
+            {"3": "203.0.113.1"},
+            "exposure.loadBalancerIPs.3: there is no such node among 1 to 2; name one of these, or leave it out",
+        ),
         ({"bootstrap-1": "203.0.113.1"}, "exposure.loadBalancerIPs.bootstrap-1: there is no such node"),
         ({"1": "a.example.org"}, "exposure.loadBalancerIPs.1: 'a.example.org' is not an IP address"),
     ],

@@ -75,7 +75,7 @@ OF_SETS: list[tuple[str, str, Any, str]] = [
         {"a": "b c"},
         ".a: 'b c' is refused; a label has at most 63 letters, digits, hyphens, underscores and dots,",
     ),
-    ("BlockchainNodeSetArgs", "nodes", {"1": {}}, ".1: there is no such node; the nodes of the set are 0 to 0"),
+    ("BlockchainNodeSetArgs", "nodes", {"1": {}}, ".1: there is no such node, only 0; name that, or leave it out"),
     (
         "BlockchainNodeSetArgs",
         "patches",
@@ -275,7 +275,7 @@ OF_SETS: list[tuple[str, str, Any, str]] = [
         "LoadBalancerP2p",
         "loadBalancerIPs",
         {"0": "a"},
-        ".0: 'a' is not an IP address; peers dial addresses, a host name or an empty text cannot be announced",
+        ".0: 'a' is not an IP address; write that of one host, as in 203.0.113.7; a host name cannot stand here",
     ),
     (
         "LoadBalancerP2p",
@@ -375,7 +375,7 @@ OF_SETS: list[tuple[str, str, Any, str]] = [
     ("PresetVersions", "since", -1, "-1 is refused: input should be greater than or equal to 0; change it to fit"),
     ("ChainVersion", "height", -1, "-1 is refused: input should be greater than or equal to 0; change it to fit"),
     ("ChainVersion", "haltHeight", 0, "0 is refused: input should be greater than or equal to 1; change it to fit"),
-    ("VersionImage", "repository", "", "'' is refused; write a text that is not empty"),
+    ("VersionImage", "repository", "", "'' is refused; write a text that is not empty, without spaces around it"),
     (
         "VersionImage",
         "tag",

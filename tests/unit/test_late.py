@@ -98,4 +98,14 @@ def test_a_text_and_its_fingerprint_are_made_of_one_rendering() -> None:
     whole = settled_after(text, len)
     given = "abc"
     assert (text.make(given), whole.make(given), text.make("d")) == ("ABC", 3, "D")
-    assert rendered == [{"a": "(seed)"}, {"a": "ABC"}, {"a": "D"}]
+    assert rendered == [{"a": "ABC"}, {"a": "D"}]
+
+
+def test_a_stand_in_is_made_for_a_rendering_alone_and_once() -> None:
+    rendered: list[Any] = []
+    text = settled_text([ID], lambda value: rendered.append(value) or value[0])
+    whole = settled_after(text, len)
+    before = list(rendered)
+
+    assert (text.stand_in, whole.stand_in, whole.stand_in) == ("(an id)", 7, 7)
+    assert (before, rendered) == ([], [["(an id)"]])

@@ -8,7 +8,8 @@ from groups import CODEX, CUSTOM, MARKET, config, plan, refusals
 
 from nodestead.config.base import parse
 from nodestead.plans.storage_args import StorageNodeGroupArgs
-from nodestead.plans.storage_rules import exclusive_things, name_problems
+from nodestead.plans.storage_exclusive import exclusive_things
+from nodestead.plans.storage_rules import name_problems
 
 NAME = "a name has lower-case letters, digits, hyphens and dots, and starts and ends with a letter or digit"
 LABEL = "a name has 1 to 63 lower-case letters, digits and hyphens, and starts and ends with a letter or digit"
@@ -51,7 +52,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
         "StorageNodeGroupArgs",
         "keys",
         {"kind": "seed"},
-        "an Ethereum key is of use with software.marketplace only; add it, or leave",
+        "an Ethereum key is of use with software.marketplace only; add that section, or leave",
     ),
     (
         "StorageNodeGroupArgs",
@@ -67,8 +68,8 @@ REFUSED: list[tuple[str, str, Any, str]] = [
         {"app.kubernetes.io/name": "x"},
         '["app.kubernetes.io/name"]: is set by the library, and selectors',
     ),
-    ("StorageNodeGroupArgs", "nodes", {"2": {}}, ".2: there is no such node; the nodes of the group are 1 to 1"),
-    ("StorageNodeGroupArgs", "nodes", {"x": {"size": "1Gi"}}, ".x: there is no such node; the nodes of the group are 1 to 1"),
+    ("StorageNodeGroupArgs", "nodes", {"2": {}}, ".2: there is no such node, only 1; name that, or leave it out"),
+    ("StorageNodeGroupArgs", "nodes", {"x": {"size": "1Gi"}}, ".x: there is no such node, only 1; name that, or leave it out"),
     ("StorageNodeGroupArgs", "patches", {"Service": "x"}, f".Service: 'x' {MAPPING}"),
     ("CodexFamily", "kind", "ipfs", "'ipfs' is not known; use one of"),
     ("CodexFamily", "version", "9.9.9", "9.9.9 of codex is not known here, 0.1.0 to 0.2.x are; use one of them, or kind: custom"),
@@ -132,7 +133,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("CustomStorage", "natArg", "--nat", f"'--nat' is refused: {MATCH} '\\{{address\\}}'"),
     ("CustomStorage", "bootstrapArg", "--peer", f"'--peer' is refused: {MATCH} '\\{{spr\\}}'"),
     ("CustomStorage", "metricsPath", "metrics", f"'metrics' is refused: {MATCH}"),
-    ("Image", "repository", "", "'' is refused; write a text that is not empty"),
+    ("Image", "repository", "", "'' is refused; write a text that is not empty, without spaces around it"),
     ("Image", "tag", "a b", f"'a b' is refused: {MATCH}"),
     (
         "Image",
@@ -185,8 +186,13 @@ REFUSED: list[tuple[str, str, Any, str]] = [
         {"kind": "hostIP"},
         "'hostIP' is not known; use one of 'loadBalancer', 'lookup', 'fixed'",
     ),
-    ("LoadBalancerExposure", "loadBalancerIPs", {"1": "a"}, ".1: 'a' is not an IP address; peers dial addresses"),
-    ("LoadBalancerExposure", "loadBalancerIPs", {"2": "203.0.113.7"}, ".2: there is no such node; the nodes are 1 to 1"),
+    ("LoadBalancerExposure", "loadBalancerIPs", {"1": "a"}, ".1: 'a' is not an IP address; write that of one host"),
+    (
+        "LoadBalancerExposure",
+        "loadBalancerIPs",
+        {"2": "203.0.113.7"},
+        ".2: there is no such node, only 1; name that, or leave it out",
+    ),
     ("LoadBalancerExposure", "loadBalancerClass", "a b", f"'a b' is refused; {KEY}"),
     ("LoadBalancerExposure", "sourceRanges", ["10.0.0.0"], "[0]: '10.0.0.0' is not a CIDR; write it as 192.0.2.0/24, a single"),
     ("LoadBalancerExposure", "annotations", {"a b": "c"}, f"[\"a b\"]: 'a b' is refused; {KEY}"),
@@ -196,7 +202,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("LookupAddress", "kind", "url", "'url' is not known; use one of"),
     ("LookupAddress", "url", "ip.example.org", URL),
     ("FixedAddress", "kind", "static", "'static' is not known; use one of"),
-    ("FixedAddress", "addresses", {"1": "a.example.org"}, ".1: 'a.example.org' is not an IP address; peers dial addresses"),
+    ("FixedAddress", "addresses", {"1": "a.example.org"}, ".1: 'a.example.org' is not an IP address; write that of one host"),
     (
         "FixedAddress",
         "addresses",
@@ -447,7 +453,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("NodeOverride", "existingClaim", "a", "is a claim whose size is not known, and no quota is given; set software.quota"),
     ("NodeOverride", "existingClaim", "A", f"'A' is refused; {NAME}"),
     ("NodeOverride", "nodeSelector", {"a b": "c"}, f"[\"a b\"]: 'a b' is refused; {KEY}"),
-    ("NodeOverride", "externalAddress", "a.example.org", "'a.example.org' is not an IP address; peers dial addresses"),
+    ("NodeOverride", "externalAddress", "a.example.org", "'a.example.org' is not an IP address; write that of one host"),
     (
         "NodeOverride",
         "externalAddress",
@@ -535,7 +541,7 @@ BETWEEN: list[tuple[Fields, str]] = [
     ),
     (
         {"replicas": 2, "nodes": {"1": {"fromSnapshot": "s"}, "2": {"fromSnapshot": "s"}}},
-        "nodes.2.fromSnapshot: 's' is that of node 1 already, and both had one peer id; name another",
+        "nodes.2.fromSnapshot: 's' is that of node 1 already, and both would have one peer id; name another",
     ),
     (
         {"persistence": {"kind": "ephemeral"}, "nodes": {"1": {"fromSnapshot": "s"}}},
@@ -569,7 +575,7 @@ BETWEEN: list[tuple[Fields, str]] = [
     ({"software": CUSTOM}, "image.repository: is required with a custom software; name its image"),
     (
         {"software": CUSTOM, "image": {"repository": "a"}},
-        "image.tag: is required with a custom software; without it the image is latest, which moves",
+        "image.tag: is required with a custom software: without it the image is latest, which moves; give a tag or a digest",
     ),
     (
         {"software": {"kind": "custom", "args": ["a"]}, "image": {"repository": "a", "tag": "1"}, "bootstrap": {"kind": "own"}},

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["StepError", "have_databases", "remove", "run_script", "say", "sync_volume", "write_whole"]
+__all__ = ["StepError", "copy_whole", "have_databases", "remove", "run_script", "say", "sync_volume", "write_whole"]
 
 
 class StepError(Exception):
@@ -36,6 +36,16 @@ def write_whole(path: Path, content: bytes, mode: int = 0o640) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copies a file of any size so that the target is whole or not there."""
+    aside = target.with_name(f".{target.name}.new")
+    with source.open("rb") as read, aside.open("wb") as written:
+        shutil.copyfileobj(read, written, 1 << 20)
+        written.flush()
+        os.fsync(written.fileno())
+    aside.replace(target)
 
 
 def remove(path: Path) -> None:

@@ -10,36 +10,21 @@ moved into place), `restored.json` and `synced.json` (the data came so; it is ne
 sync was begun), `scratch` (emptied by every run).
 """
 
-import base64
-import binascii
-import contextlib
-import hashlib
 import json
 import os
 import shutil
 import signal
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any, TypedDict
 
-import chain_toml
 from chain_archive import SIGN_STATE, begin_moves, finish_moves, unpack
+from chain_config import write_config
 from chain_fetch import Download, save, shown
-from chain_files import StepError, have_databases, remove, run_script, say, write_whole
+from chain_files import StepError, copy_whole, have_databases, remove, run_script, say, write_whole
 from chain_genesis import chain_id_of, document, patched
+from chain_key_files import place_keys, signed_height
 from chain_network import external_address, trusted_block, wait_for_services
-
-_FRESH_SIGN_STATE = b'{\n  "height": "0",\n  "round": 0,\n  "step": 0\n}\n'
-_OWN_FILES = {
-    "config.toml",
-    "app.toml",
-    "client.toml",
-    "genesis.json",
-    "addrbook.json",
-    "node_key.json",
-    "priv_validator_key.json",
-}
 
 
 class Node(TypedDict):
@@ -73,7 +58,7 @@ class _Preparation:
 
     def run(self) -> None:
         self.clean()
-        self.keys()
+        place_keys(self.node["keys"], self.data, self.defaults[0] / "priv_validator_key.json")
         self.settle_data()
         self.genesis()
         self.address_book()
@@ -85,7 +70,7 @@ class _Preparation:
             # It refuses to start where the last blocks have a signature of its key.
             given = self.node["files"]["config"].get("consensus", {}).get("double_sign_check_height", 0)
             laid_over["consensus"] = {"double_sign_check_height": max(20, given)}
-        self.write_config(laid_over)
+        write_config(self.node["versions"], self.defaults, self.node["files"], self.config, self.node["moniker"], laid_over)
         wait_for_services(self.node["files"]["config"].get("p2p", {}).get("persistent_peers", ""))
         remove(self.scratch)
 
@@ -99,49 +84,11 @@ class _Preparation:
         for folder in (self.data, self.config, self.scratch, self.home / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def keys(self) -> None:
-        """Copies the keys to memory, checked, and gives a new home the state of a validator that has signed nothing."""
-        keys = self.node["keys"]
-        target = Path(keys["target"])
-        key_id = _copy_key(Path(keys["node"]), target / "node_key.json")
-        if key_id.lower() != str(keys["node_id"]).lower():
-            raise StepError(
-                f"the node key in {keys['node']} has id {key_id.lower()}, and peers expect {keys['node_id']}; restore the Secret"
-            )
-        if keys["consensus"] is not None:
-            address = _copy_key(Path(keys["consensus"]), target / "priv_validator_key.json")
-            expected = keys["consensus_address"]
-            if expected is not None and address != str(expected).upper():
-                raise StepError(
-                    f"the consensus key in {keys['consensus']} has address {address}, not {expected};"
-                    " correct signer.addresses, or restore the Secret"
-                )
-        else:
-            # A node that signs nothing loads a key all the same: init's throwaway one, never one that lies on the volume.
-            with contextlib.suppress(FileNotFoundError):
-                write_whole(
-                    target / "priv_validator_key.json", (self.defaults[0] / "priv_validator_key.json").read_bytes(), 0o600
-                )
-        if not (self.data / SIGN_STATE).exists():
-            if keys["consensus"] is not None and have_databases(self.data):
-                raise StepError(
-                    f"{self.data / SIGN_STATE} is gone, which says what this validator has signed, and there are blocks: it could"
-                    ' sign one of them again. Put the file back; if it is lost, write {"height": "H", "round": 0, "step": 0} with'
-                    " an H above every block that the key has signed"
-                )
-            write_whole(self.data / SIGN_STATE, _FRESH_SIGN_STATE, 0o600)
-
     def may_have_signed_elsewhere(self) -> bool:
         """Whether a validator of a public network starts without a record of what it signed: in a new home, or a renamed set."""
         if self.node["keys"]["consensus"] is None or self.node["genesis"]["kind"] == "local":
             return False
-        try:
-            return int(json.loads((self.data / SIGN_STATE).read_bytes())["height"]) == 0
-        except (ValueError, KeyError, TypeError) as error:
-            raise StepError(
-                f"{self.data / SIGN_STATE}, which says what this validator has signed, is damaged; put it back from a copy, or"
-                ' write {"height": "H", "round": 0, "step": 0} with an H above every block that the key has signed'
-            ) from error
+        return signed_height(self.data) == 0
 
     def settle_data(self) -> None:
         """Ends the moves of a whole snapshot, and finds out what became of a state sync."""
@@ -240,7 +187,7 @@ class _Preparation:
                     return
                 say("the genesis has changed before the first block; emptying the data that was made with the other")
                 self.empty_data()
-        write_whole_from(made, target)
+        copy_whole(made, target)
         say(f"genesis in place ({self.node['genesis']['kind']})")
 
     def obtained(self, source: dict[str, Any], what: str) -> Path:
@@ -260,7 +207,10 @@ class _Preparation:
             }
             run_script(what, source["script"], work, {"CHAIN_HOME": str(self.home), "DATA_DIR": str(self.data), **env})
             if not got.exists():
-                raise StepError(f"the script for the {what} wrote no ${'GENESIS' if what == 'genesis' else 'ADDRBOOK'}_FILE")
+                raise StepError(
+                    f"the script for the {what} wrote no ${'GENESIS' if what == 'genesis' else 'ADDRBOOK'}_FILE;"
+                    " let it write the document there"
+                )
         unpacked = work / "work"
         unpacked.mkdir()
         return document(got, unpacked, what)
@@ -268,7 +218,7 @@ class _Preparation:
     def address_book(self) -> None:
         source, target = self.node["address_book"], self.config / "addrbook.json"
         if source is not None and not target.exists():
-            write_whole_from(self.obtained(source, "addrbook"), target)
+            copy_whole(self.obtained(source, "addrbook"), target)
             say("address book in place")
 
     def snapshot(self) -> None:
@@ -336,85 +286,6 @@ class _Preparation:
                 "trust_hash": block_hash,
             }
         }
-
-    def write_config(self, laid_over: dict[str, Any]) -> None:
-        versions = self.node["versions"]
-        run_dir = Path(os.environ.get("RUN_DIR", "/run/nodestead"))
-        for version, defaults in zip(versions, self.defaults, strict=True):
-            target = self.config if len(versions) == 1 else run_dir / "files" / version["name"]
-            for name in ("config", "app", "client"):
-                given = self.node["files"].get(name) or {}
-                layers = [{"moniker": self.node["moniker"]}, given, laid_over] if name == "config" else [given]
-                if name == "app" and version["halt_height"] is not None:
-                    layers.append({"halt-height": halt_height(version["halt_height"], defaults / "app.toml")})
-                self.write_toml(defaults / f"{name}.toml", target / f"{name}.toml", layers)
-        for path in sorted(self.defaults[0].iterdir()):
-            # Some chains' init leaves more beside the usual files.
-            if path.is_file() and path.name not in _OWN_FILES and not (self.config / path.name).exists():
-                write_whole_from(path, self.config / path.name)
-
-    def write_toml(self, default: Path, target: Path, layers: list[dict[str, Any]]) -> None:
-        name = target.name
-        if not default.exists():
-            if name == "config.toml":
-                raise StepError(f"the binary's init left no {default}; check the image and initArgs of this version")
-            if not any(layers):
-                return
-            say(f"{name}: this version's init writes none; it gets only what the config says")
-        try:
-            table = tomllib.loads(default.read_text()) if default.exists() else {}
-            added: list[str] = []
-            for layer in layers:
-                table, more = chain_toml.merged(table, layer)
-                added += more
-            text = chain_toml.dumps(table)
-        except (ValueError, TypeError) as error:
-            raise StepError(f"{name}: {error}; correct it in the config") from error
-        if added and default.exists():
-            say(f"{name}: not in the default file of this version, written all the same: {', '.join(added)}")
-        write_whole(target, f"# Written by nodestead at every start; change the stack's config instead.\n{text}".encode())
-
-
-def halt_height(last: int, default: Path) -> int:
-    """The halt-height of app.toml that makes `last` the last block of a version.
-
-    Up to SDK 0.47 a node commits that block and stops; from 0.50 on it refuses to execute it (baseapp/abci.go, checkHalt).
-    Only the latter's app.toml has a query-gas-limit.
-    """
-    newer = default.exists() and "query-gas-limit" in tomllib.loads(default.read_text())
-    return last + 1 if newer else last
-
-
-def write_whole_from(source: Path, target: Path) -> None:
-    """Copies a file of any size so that the target is whole or not there."""
-    aside = target.with_name(f".{target.name}.new")
-    with source.open("rb") as read, aside.open("wb") as written:
-        shutil.copyfileobj(read, written, 1 << 20)
-        written.flush()
-        os.fsync(written.fileno())
-    aside.replace(target)
-
-
-def _copy_key(source: Path, target: Path) -> str:
-    """Copies a key for its user alone and gives its address: SHA-256 of the public key, 20 bytes, in upper case."""
-    try:
-        content = source.read_bytes()
-        key = json.loads(content)
-        private = base64.b64decode(key["priv_key"]["value"], validate=True)
-        kind = key["priv_key"]["type"]
-    except OSError as error:
-        raise StepError(f"the Secret has no usable key for this node: {source} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        # Without the cause: it may quote the key.
-        raise StepError(f"the Secret has no usable key for this node: {source} is not the JSON of a CometBFT key") from None
-    if kind == "tendermint/PrivKeyEd25519" and len(private) == 64:
-        address = hashlib.sha256(private[32:]).hexdigest()[:40].upper()
-    elif isinstance(key.get("address"), str):
-        address = str(key["address"]).upper()
-    else:
-        raise StepError(f"the Secret has no usable key for this node: {source} holds no Ed25519 key of 64 bytes")
-    write_whole(target, content, 0o600)
-    return address
 
 
 def name_secret_urls(node: Node) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from nodestead.changes.plain import mapping, mappings
 from nodestead.changes.snapshot import Item, Snapshot
 from nodestead.changes.workloads import WORKLOADS, pod_spec, replicas
-from nodestead.config.fragments import quantity_amount
+from nodestead.config.quantity import quantity_amount
 
 __all__ = ["Totals", "amount", "totals"]
 

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from decimal import Decimal
 from functools import cache
 from importlib import resources
 from typing import Any, Literal, cast
@@ -18,8 +17,9 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from nodestead.config.base import Deferred, Problem, looks_secret, near_name
+from nodestead.config.quantity import not_a_quantity, quantity_amount
 
-__all__ = ["Fragment", "FragmentKind", "fragment_definitions", "quantity_amount"]
+__all__ = ["Fragment", "FragmentKind", "fragment_definitions"]
 
 FragmentKind = Literal[
     "Affinity",
@@ -185,23 +185,9 @@ def _missing_keys(rule: list[str], value: Any, _: Any) -> Iterator[Problem]:
         yield from (Problem([key], "is required and not given; add it") for key in rule if key not in value)
 
 
-# The grammar of apimachinery, pkg/api/resource/quantity.go, without a minus: no field of a fragment takes less than nothing.
-_QUANTITY = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|([eE][+-]?[0-9]{1,2}))?")
-_DECIMAL = {unit: Decimal(1000) ** power for power, unit in enumerate(["n", "u", "m", "", *"kMGTPE"], start=-3)}
-_BINARY = {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)}
-_FACTORS = _DECIMAL | _BINARY
-
-
-def quantity_amount(quantity: object) -> Decimal | None:
-    """The number that a quantity stands for, or None where it is none."""
-    match = _QUANTITY.fullmatch(str(quantity))
-    return Decimal(match[1] + (match[3] or "")) * _FACTORS[match[2] or ""] if match else None
-
-
 def _bad_quantity(_: Any, value: Any, __: Any) -> Iterator[Problem]:
     if isinstance(value, str | int | float) and not isinstance(value, bool) and quantity_amount(value) is None:
-        shown = "the value" if looks_secret(value) else repr(value)
-        yield Problem([], f"{shown} is not a Kubernetes quantity; write a number and a unit, as in 20Gi, 500M or 250m")
+        yield Problem([], not_a_quantity(value))
 
 
 def _bad_resources(_: Any, value: Any, __: Any) -> Iterator[Problem]:

@@ -3,7 +3,6 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
@@ -11,12 +10,12 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from nodestead.config.base import Deferred, looks_secret
+from nodestead.config.quantity import QUANTITY, quantity_bytes
 
 __all__ = [
     "SECURE",
     "Annotations",
     "Cidr",
-    "Cron",
     "DnsLabel",
     "DnsName",
     "Duration",
@@ -34,7 +33,6 @@ __all__ = [
     "LateName",
     "LateNameTemplate",
     "LateText",
-    "Multiaddress",
     "NodeId",
     "NumberedKeys",
     "Peer",
@@ -49,7 +47,6 @@ __all__ = [
     "Url",
     "duration_seconds",
     "is_url",
-    "quantity_bytes",
 ]
 
 
@@ -104,22 +101,6 @@ def _pattern(pattern: str, rule: str, most: int | None = None, *, places: str = 
     return check
 
 
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E|m)?")
-_FACTORS = (
-    {"": 1, "m": Decimal("0.001")}
-    | {unit: 1000**power for power, unit in enumerate(("k", "M", "G", "T", "P", "E"), start=1)}
-    | {f"{unit}i": 1024**power for power, unit in enumerate(("K", "M", "G", "T", "P", "E"), start=1)}
-)
-
-
-def quantity_bytes(quantity: str) -> int:
-    """Bytes of a Kubernetes quantity (20Gi, 500M), rounded down; ValueError where it is none."""
-    match = _QUANTITY.fullmatch(quantity)
-    if match is None:
-        raise ValueError(f"{_shown(quantity)} is not a Kubernetes quantity; write a number and a unit, as in 20Gi, 500M or 250m")
-    return int(Decimal(match[1]) * _FACTORS[match[2] or ""])
-
-
 def _quantity(value: str) -> str:
     quantity_bytes(value)
     return value
@@ -154,7 +135,7 @@ def _ip(value: str) -> str:
         address = ipaddress.ip_address(value)
     except ValueError:
         raise ValueError(
-            f"{_shown(value)} is not an IP address; peers dial addresses, a host name or an empty text cannot be announced"
+            f"{_shown(value)} is not an IP address; write that of one host, as in 203.0.113.7; a host name cannot stand here"
         ) from None
     if address.is_unspecified or address.is_loopback or address.is_multicast or "%" in value:
         raise ValueError(f"{value!r} is no address that peers can dial; write that of one host, as in 203.0.113.7")
@@ -166,39 +147,6 @@ def _cidr(value: str) -> str:
         ipaddress.ip_network(value if re.search(r"/\d+$", value) else "", strict=False)
     except ValueError:
         raise ValueError(f"{_shown(value)} is not a CIDR; write it as 192.0.2.0/24, a single address with /32") from None
-    return value
-
-
-_CRON_FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-_CRON_NAMES = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)\b", re.IGNORECASE)
-
-
-def _cron(value: str) -> str:
-    remedy = "write five fields, as in '30 3 * * 1', or @hourly, @daily, @weekly, @monthly"
-    if value in ("@hourly", "@daily", "@weekly", "@monthly", "@yearly"):
-        return value
-    fields = value.split()
-    if len(fields) != len(_CRON_FIELDS):
-        raise ValueError(f"{_shown(value)} is not a cron schedule; {remedy}")
-    for field, (low, high) in zip(fields, _CRON_FIELDS, strict=True):
-        for part in field.split(","):
-            match = re.fullmatch(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?", _CRON_NAMES.sub(str(low), part))
-            numbers = [int(n) for n in match.groups()[:2] if n] if match else []
-            if match is None or any(not low <= n <= high for n in numbers) or match[3] == "0":
-                raise ValueError(f"{_shown(value)} is not a cron schedule: {part} does not fit {low}-{high}; {remedy}")
-    return value
-
-
-_MULTIADDRESS = re.compile(
-    r"(?:/ip4/[^/]+|/ip6/[^/]+|/dns(?:4|6|addr)?/[A-Za-z0-9.-]+)/(?:tcp|udp)/(\d+)(?:/quic-v1|/ws)?(?:/p2p/[A-Za-z0-9]+)?"
-)
-
-
-def _multiaddress(value: str) -> str:
-    match = _MULTIADDRESS.fullmatch(value)
-    parts = value.split("/")
-    if match is None or int(match[1]) > 65535 or (parts[1] in ("ip4", "ip6") and not _is_ip(parts[2], int(parts[1][2]))):
-        raise ValueError(f"{_shown(value)} is not a multiaddress; write it as /ip4/203.0.113.7/tcp/8070")
     return value
 
 
@@ -293,15 +241,15 @@ PortName = Annotated[
     ),
 ]
 LateEnvText = Annotated[str | Deferred, _Rule(str, late=True)]
-LateText = Annotated[str | Deferred, _Rule(_pattern(r"\S(?:.*\S)?", "write a text that is not empty"), late=True)]
-Quantity = Annotated[str, _Rule(_quantity, schema={"pattern": f"^{_QUANTITY.pattern}$"})]
-Size = Annotated[str, _Rule(_size, schema={"pattern": f"^{_QUANTITY.pattern}$"})]
+LateText = Annotated[
+    str | Deferred, _Rule(_pattern(r"\S(?:.*\S)?", "write a text that is not empty, without spaces around it"), late=True)
+]
+Quantity = Annotated[str, _Rule(_quantity, schema={"pattern": f"^{QUANTITY}$"})]
+Size = Annotated[str, _Rule(_size, schema={"pattern": f"^{QUANTITY}$"})]
 Duration = Annotated[str, _Rule(_duration, schema={"pattern": f"^{_DURATION.pattern}$"})]
-Cron = Annotated[str, _Rule(_cron)]
 Cidr = Annotated[str, _Rule(_cidr)]
 IpAddress = Annotated[str, _Rule(_ip)]
 LateIpAddress = Annotated[str | Deferred, _Rule(_ip, late=True)]
-Multiaddress = Annotated[str, _Rule(_multiaddress)]
 Url = Annotated[str | Deferred, _Rule(_url, late=True, schema={"format": "uri"})]
 LateDialAddress = Annotated[str | Deferred, _Rule(_dial_address, late=True)]
 NodeId = Annotated[

@@ -1,6 +1,7 @@
 """Texts over values of which some are known at deploy time only."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any, cast
 
 from nodestead.config.base import Deferred
@@ -32,7 +33,12 @@ def settled_text(value: Any, render: Callable[[Any], Any]) -> Any:
         last[:] = [(given, render(_filled(value, iter(made))))]
         return last[0][1]
 
-    return Late(tuple(refs), make, render(_filled(value, iter([_stand_in(leaf) for leaf in leaves]))))
+    # The fingerprint asks for the text's stand-in too.
+    @cache
+    def shown() -> Any:
+        return render(_filled(value, iter([_stand_in(leaf) for leaf in leaves])))
+
+    return Late(tuple(refs), make, shown)
 
 
 def settled_after(text: Any, render: Callable[[Any], Any]) -> Any:
@@ -40,7 +46,7 @@ def settled_after(text: Any, render: Callable[[Any], Any]) -> Any:
     if not isinstance(text, Late):
         return render(text)
     make = text.make
-    return Late(text.refs, lambda *given: render(make(*given)), render(text.stand_in))
+    return Late(text.refs, lambda *given: render(make(*given)), cache(lambda: render(text.stand_in)))
 
 
 def _leaves(value: Any) -> Iterator[Late | Deferred]:

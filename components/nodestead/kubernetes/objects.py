@@ -101,18 +101,23 @@ class Late:
     Attributes:
         refs: What `make` needs, in the order of its arguments.
         make: A pure function from the values of refs to the leaf.
-        stand_in: What a rendering shows in its place: equal for equal config, never a secret, never a
-            value that a node would take for a key.
+        shown: What a rendering shows in its place, or a function without arguments that makes it, as a deployment shows
+            none: equal for equal config, never a secret, never a value that a node would take for a key.
     """
 
     refs: tuple[Ref, ...]
     make: Callable[..., Any]
-    stand_in: Any
+    shown: Any
 
     @classmethod
-    def of(cls, ref: Ref, make: Callable[[Any], Any], stand_in: Any) -> "Late":
+    def of(cls, ref: Ref, make: Callable[[Any], Any], shown: Any) -> "Late":
         """A leaf that needs one thing."""
-        return cls((ref,), make, stand_in)
+        return cls((ref,), make, shown)
+
+    @property
+    def stand_in(self) -> Any:
+        """What a rendering shows in its place."""
+        return self.shown() if callable(self.shown) else self.shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from nodestead.kubernetes.objects import Manifest, Plan
 from nodestead.kubernetes.rollout import rollout_waves
 from nodestead.kubernetes.service import service_port
 from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
+from nodestead.plans.blockchain_exposure import dial_port
 from nodestead.plans.blockchain_keys import RemoteSigner, SeedNodeKeys
 from nodestead.plans.blockchain_nodes import announced, node_plans
 from nodestead.plans.blockchain_pod import asks_api_server, binaries, node_address, watched_by_health
-from nodestead.plans.blockchain_rules import dial_port, name_problems
+from nodestead.plans.blockchain_rules import name_problems
 from nodestead.plans.blockchain_set import ChainSet, Neighbours, peer_stand_ins
 from nodestead.plans.blockchain_start import Download, InlineText, Script
 from nodestead.plans.blockchain_versioned_pod import followed

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain as joined
+from itertools import islice
 from typing import Any, cast
 
 from nodestead.chain_keys import consensus_address, consensus_key_json, node_key_json
@@ -17,9 +19,11 @@ from nodestead.kubernetes.objects import Late, Manifest, NodePlan, PublicOf, See
 from nodestead.kubernetes.pod import stateful_set
 from nodestead.kubernetes.service import cluster_service, public_service, service_port
 from nodestead.kubernetes.storage import claim
+from nodestead.plans.blockchain_exposure import dial_port
+from nodestead.plans.blockchain_key_rules import exclusive_keys
 from nodestead.plans.blockchain_keys import RemoteSigner, SecretNodeKeys, SecretSigner
+from nodestead.plans.blockchain_local_network import genesis_facts
 from nodestead.plans.blockchain_pod import SECRETS_FOLDER, binaries, chain_pod, node_address, secret_url_name
-from nodestead.plans.blockchain_rules import dial_port, exclusive_keys, genesis_facts
 from nodestead.plans.blockchain_set import KEYS_DIR, ChainSet
 from nodestead.plans.blockchain_start import Download, InlineText, Script
 from nodestead.plans.blockchain_versioned_pod import followed, versioned_pods
@@ -74,12 +78,16 @@ def _node(chain: ChainSet, ordinal: int, genesis: Any, held: str | None) -> Node
     return NodePlan(node, ordinal, manifests, _outputs(chain, ordinal, node), list(versioned_pods(chain, ordinal)))
 
 
+# Made once: `json.dumps` looks at eight options for each of the eighty parts of a node's config.
+_JSON = json.JSONEncoder()
+
+
 def _readable(value: Any, indent: str = "") -> str:
     """JSON with a line for each key; what is no mapping is on one line, and made by the encoder in C."""
     if not isinstance(value, dict) or not value:
-        return json.dumps(value)
+        return _JSON.encode(value)
     items = cast("dict[str, Any]", value).items()
-    lines = [f"{indent} {json.dumps(key)}: {_readable(item, f'{indent} ')}" for key, item in items]
+    lines = [f"{indent} {_JSON.encode(key)}: {_readable(item, f'{indent} ')}" for key, item in items]
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
@@ -202,10 +210,10 @@ def _rpc_url(chain: ChainSet, ordinal: int) -> str:
 
 def _siblings(chain: ChainSet, ordinal: int) -> list[str]:
     """The RPCs of the next few nodes of the set, in a ring, so that no node is asked by all."""
-    ordinals = list(chain.args.ordinals())
+    ordinals = chain.args.ordinals()
     index = ordinal - chain.args.first_ordinal
-    ring = [o for o in ordinals[index + 1 :] + ordinals[:index] if chain.args.override(o).disabled is None]
-    return [_rpc_url(chain, other) for other in ring[:_MOST_SIBLINGS]]
+    ring = (o for o in joined(ordinals[index + 1 :], ordinals[:index]) if chain.args.override(o).disabled is None)
+    return [_rpc_url(chain, other) for other in islice(ring, _MOST_SIBLINGS)]
 
 
 def _state_sync(chain: ChainSet, ordinal: int) -> dict[str, Any] | None:

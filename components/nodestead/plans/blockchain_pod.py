@@ -22,9 +22,8 @@ from nodestead.kubernetes.pod import (
     pod_spec,
     token_volume,
 )
+from nodestead.plans.blockchain_exposure import dial_port
 from nodestead.plans.blockchain_keys import RemoteSigner
-from nodestead.plans.blockchain_parts import AGENT_IMAGE
-from nodestead.plans.blockchain_rules import dial_port
 from nodestead.plans.blockchain_set import HOME, KEYS_DIR, ChainSet
 from nodestead.plans.blockchain_start import Download, Script
 from nodestead.software.chain_spec import ChainSpec
@@ -245,7 +244,7 @@ def _init_container(chain: ChainSet, spec: ChainSpec, versions: list[Binary], ve
 
 
 def _agent_container(chain: ChainSet, name: str, script: str, mounts: list[dict[str, Any]]) -> dict[str, Any]:
-    image = chain.args.container.agent_image.over(AGENT_IMAGE)
+    image = chain.agent_image
     return {
         "name": name,
         "image": image_reference(image, ("", None)),

@@ -15,10 +15,12 @@ from nodestead.kubernetes.objects import Late, PublicOf, Ref, Seed, SetPeers, St
 from nodestead.kubernetes.patches import Patches
 from nodestead.plans.agents import agent_scripts
 from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
+from nodestead.plans.blockchain_exposure import exposed
+from nodestead.plans.blockchain_key_rules import exclusive_keys
 from nodestead.plans.blockchain_keys import RemoteSigner, SecretNodeKeys, SecretSigner, SeedNodeKeys
-from nodestead.plans.blockchain_parts import LocalNetwork, PeerSet, PeersFrom, PeerStack
-from nodestead.plans.blockchain_rules import exclusive_keys, exposed, preset_of, versions_of
+from nodestead.plans.blockchain_parts import AGENT_IMAGE, LocalNetwork, PeerSet, PeersFrom, PeerStack
 from nodestead.plans.blockchain_start import ChainVersion
+from nodestead.plans.blockchain_versions import preset_of, versions_of
 from nodestead.software.chain_spec import ChainRole, ChainSpec, ChainType
 from nodestead.software.cometbft import cometbft_spec
 from nodestead.software.cosmos import CosmosChain, cosmos_spec
@@ -51,6 +53,8 @@ class ChainSet:
         self.preset = preset_of(args)
         self.versions: list[ChainVersion] = versions_of(args)
         self.local = args.network if isinstance(args.network, LocalNetwork) else None
+        # By list, and whether for a rendering: what it was made of, and its parts. All nodes of a full mesh share them.
+        self._last_peers: dict[tuple[int, bool], tuple[tuple[Any, ...] | None, list[tuple[str, int]], list[str]]] = {}
 
     # ---- names and labels
 
@@ -156,6 +160,11 @@ class ChainSet:
         own = self.args.image
         return (own if override is None else override.over(own)), default
 
+    @cached_property
+    def agent_image(self) -> Image:
+        """The image of the agents."""
+        return self.args.container.agent_image.over(AGENT_IMAGE)
+
     # ---- keys and peers
 
     @cached_property
@@ -223,39 +232,60 @@ class ChainSet:
         return {o: f"{names.p2p_service_name(self.node_name(o))}:{self.args.ports.p2p}" for o in ordinals}
 
     @cached_property
-    def _id_stand_ins(self) -> dict[int, str]:
-        return {o: self.id_stand_in(o) for o in self._dialled}
+    def _own_ids(self) -> PublicOf | None:
+        return None if isinstance(self.args.keys, SecretNodeKeys) else self.ids_ref
 
     def peers_of(self, ordinal: int) -> tuple[Any, Any, Any]:
         """persistent_peers, private_peer_ids and unconditional_peer_ids of a node, each a text or late."""
-        args = self.args
-        others = [other for other in self._dialled if other != ordinal]
-        own_ids = None if isinstance(args.keys, SecretNodeKeys) else self.ids_ref
-        refs: list[Ref] = [own_ids] if own_ids is not None else []
-        refs += [ref for _, ref, _ in self._sources if ref is not None]
+        refs = self._peer_refs
+
+        def shown(which: int) -> str:
+            return self._joined(which, ordinal, None)
 
         def make(which: int, *given: Any) -> str:
-            rest = list(given)
-            ids = rest.pop(0) if own_ids is not None else None
-            known = {o: ids[o - args.first_ordinal] if ids is not None else self.node_id(o) for o in others}
-            lists = [rest.pop(0) if ref is not None else shown for _, ref, shown in self._sources]
-            return self._joined(which, known, lists)
+            return self._joined(which, ordinal, given)
 
-        known = {o: self._id_stand_ins[o] if own_ids is not None else self.node_id(o) for o in others}
-        shown = [stand_in for _, _, stand_in in self._sources]
-        texts = [self._joined(which, known, shown) for which in range(3)]
         if not refs:
-            return texts[0], texts[1], texts[2]
-        lates = [Late(tuple(refs), partial(make, which), texts[which]) for which in range(3)]
+            return make(0), make(1), make(2)
+        lates = [Late(refs, partial(make, which), partial(shown, which)) for which in range(3)]
         return lates[0], lates[1], lates[2]
 
-    def _joined(self, which: int, own: dict[int, Any], lists: list[list[str]]) -> str:
-        """One of the three lists of peers, sorted as the Cosmos operator had it, so that equal sets are equal texts."""
-        peers = self.args.peers
+    @cached_property
+    def _peer_refs(self) -> tuple[Ref, ...]:
+        refs: list[Ref] = [] if self._own_ids is None else [self._own_ids]
+        return (*refs, *(ref for _, ref, _ in self._sources if ref is not None))
+
+    def _joined(self, which: int, ordinal: int, given: tuple[Any, ...] | None) -> str:
+        """One of the three lists of peers of a node, as all nodes have it but for the node itself."""
+        last = self._last_peers.get((which, given is None))
+        if last is None or not all(one is other for one, other in zip(last[0] or (), given or (), strict=True)):
+            last = self._last_peers[which, given is None] = (given, *self._sorted_peers(which, given))
+        _, own, others = last
+        peers = [*(peer for peer, number in own if number != ordinal), *others]
+        return ",".join(peers if which == 0 else dict.fromkeys(peers))
+
+    def _sorted_peers(self, which: int, given: tuple[Any, ...] | None) -> tuple[list[tuple[str, int]], list[str]]:
+        """What one of the lists has of the set's nodes, with their numbers, and of others.
+
+        Each sorted, as the Cosmos operator had them, so that equal sets are equal texts.
+
+        Args:
+            which: 0 for persistent_peers, 1 for private_peer_ids, 2 for unconditional_peer_ids.
+            given: What the refs are; None for what stands in a rendering.
+        """
+        peers, first, rest = self.args.peers, self.args.first_ordinal, list(given or ())
+        if self._own_ids is None:
+            known = {o: str(self.node_id(o)) for o in self._dialled}
+        elif given is None:
+            known = {o: self.id_stand_in(o) for o in self._dialled}
+        else:
+            ids = rest.pop(0)
+            known = {o: ids[o - first] for o in self._dialled}
+        lists = [shown if ref is None or given is None else rest.pop(0) for _, ref, shown in self._sources]
         if which == 0:
-            mesh = [f"{known}@{self._dialled[o]}" for o, known in own.items()] if peers.mesh else []
+            mesh = [(f"{known[o]}@{address}", o) for o, address in self._dialled.items()] if peers.mesh else []
             dialled = [one for (source, _, _), items in zip(self._sources, lists, strict=True) if source.dial for one in items]
-            return ",".join([*sorted(mesh), *sorted(dialled), *self._given_peers])
+            return sorted(mesh), [*sorted(dialled), *self._given_peers]
         field, more = ("private", peers.private_ids) if which == 1 else ("unconditional", peers.unconditional_ids)
         others = [
             one.partition("@")[0]
@@ -263,7 +293,7 @@ class ChainSet:
             if getattr(source, field)
             for one in items
         ]
-        return ",".join(dict.fromkeys([*sorted(own.values()), *sorted(others), *more]))
+        return sorted((known[o], o) for o in self._dialled), [*sorted(others), *more]
 
     def own_peers(self) -> Any:
         """How other sets dial the nodes inside the cluster: a list, plain or late."""

@@ -13,7 +13,15 @@ from nodestead.config.scalars import DnsLabel
 from nodestead.config.stack import Cluster, Namespace
 from nodestead.kubernetes.metadata import KEPT, manifest
 from nodestead.kubernetes.objects import Manifest, Plan, identity
-from nodestead.plans import blockchain_exclusive, blockchain_rules, storage_rules
+from nodestead.plans import (
+    blockchain_exclusive,
+    blockchain_exposure,
+    blockchain_key_rules,
+    blockchain_rules,
+    storage_exclusive,
+    storage_exposure,
+    storage_rules,
+)
 from nodestead.plans.blockchain_args import BlockchainNodeSetArgs
 from nodestead.plans.blockchain_node_set import peer_stand_ins, plan_blockchain_node_set
 from nodestead.plans.blockchain_parts import PeerSet, PeerStack
@@ -75,10 +83,10 @@ class StackConfig(Model):
     def _taken_ports(self) -> Iterator[tuple[tuple[str, str], tuple[str, int, str, str]]]:
         """The ports of hosts that each set takes, with the key and the name of the set."""
         for name, group in self.storage_node_groups.items():
-            for taken in storage_rules.taken_ports(group):
+            for taken in storage_exposure.taken_ports(group):
                 yield ("storageNodeGroups", name), taken
         for name, one in self.blockchain_node_sets.items():
-            for taken in blockchain_rules.taken_ports(one):
+            for taken in blockchain_exposure.taken_ports(one):
                 yield ("blockchainNodeSets", name), taken
 
     def _port_clashes(self) -> Iterator[Problem]:
@@ -119,7 +127,7 @@ class StackConfig(Model):
     def _shared_keys(self) -> Iterator[Problem]:
         owners: dict[str, str] = {}
         for name, one in self.blockchain_node_sets.items():
-            for ordinal, address in blockchain_rules.exclusive_keys(one).items():
+            for ordinal, address in blockchain_key_rules.exclusive_keys(one).items():
                 other = owners.setdefault(address, name)
                 if other != name:
                     yield Problem(
@@ -130,7 +138,7 @@ class StackConfig(Model):
 
     def _exclusive_things(self) -> Iterator[tuple[tuple[str, str], Iterator[Exclusive]]]:
         for name, group in self.storage_node_groups.items():
-            yield ("storageNodeGroups", name), storage_rules.exclusive_things(group, name)
+            yield ("storageNodeGroups", name), storage_exclusive.exclusive_things(group, name)
         for name, one in self.blockchain_node_sets.items():
             yield ("blockchainNodeSets", name), blockchain_exclusive.exclusive_things(one, name)
 

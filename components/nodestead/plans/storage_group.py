@@ -17,8 +17,8 @@ from nodestead.kubernetes.route import PROXY_PORT_NAME, RoutedNode, proxy_config
 from nodestead.plans.agents import agent_script
 from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.plans.storage_parts import GivenSprs, NamedNetwork
+from nodestead.plans.storage_persistence import quota_bytes
 from nodestead.plans.storage_pod import AGENTS, DATA_DIR, KEY_FILE
-from nodestead.plans.storage_rules import quota_bytes
 from nodestead.software.codex import CodexFamily, codex_spec
 from nodestead.software.custom import custom_spec
 from nodestead.software.spec import NodeRole, NodeSpec

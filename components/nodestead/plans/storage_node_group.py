@@ -20,9 +20,10 @@ from nodestead.plans.storage_args import StorageNodeGroupArgs
 from nodestead.plans.storage_group import Group
 from nodestead.plans.storage_nodes import node_plans
 from nodestead.plans.storage_parts import SecretKeys, SeedKeys
+from nodestead.plans.storage_persistence import quota_bytes
 from nodestead.plans.storage_pod import asks_api_server
 from nodestead.plans.storage_pool import pooled_objects
-from nodestead.plans.storage_rules import name_problems, quota_bytes
+from nodestead.plans.storage_rules import name_problems
 from nodestead.software.codex import CodexFamily
 
 __all__ = ["StorageNodeGroupArgs", "plan_storage_node_group"]

@@ -23,9 +23,9 @@ from nodestead.kubernetes.service import cluster_service, peer_service, service_
 from nodestead.kubernetes.storage import claim
 from nodestead.plans.storage_group import Group
 from nodestead.plans.storage_parts import NodeOverride, SecretKeys, SeedKeys, filled
+from nodestead.plans.storage_persistence import volume_size
 from nodestead.plans.storage_pod import NodeFacts, served_address
 from nodestead.plans.storage_pool import pool_plan
-from nodestead.plans.storage_rules import volume_size
 from nodestead.plans.storage_workload import (
     KEY_ENTRY,
     data_volume,

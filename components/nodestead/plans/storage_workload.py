@@ -11,8 +11,8 @@ from nodestead.kubernetes.pod import pod_spec, token_volume
 from nodestead.kubernetes.route import proxy_container, proxy_volumes
 from nodestead.plans.storage_group import Group
 from nodestead.plans.storage_parts import NodeOverride
+from nodestead.plans.storage_persistence import volume_size
 from nodestead.plans.storage_pod import NodeFacts, asks_api_server, node_containers
-from nodestead.plans.storage_rules import volume_size
 from nodestead.software.spec import NodeSpec
 
 __all__ = [

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 
 from nodestead.config.base import Model, Problem
 from nodestead.config.pod import KeyRef
+from nodestead.config.quantity import quantity_bytes
 from nodestead.config.scalars import (
     Duration,
     EthAddress,
@@ -16,7 +17,6 @@ from nodestead.config.scalars import (
     Size,
     duration_seconds,
     is_url,
-    quantity_bytes,
 )
 from nodestead.software.codex_versions import COMPUTED, MARKETPLACE_OPTIONS, Grammar, grammar_of
 from nodestead.software.spec import MetricNames, NodeRole, NodeSpec

@@ -4,79 +4,29 @@ Keys and sections are those of CometBFT 0.34 to 0.38 (`config/toml.go`). What on
 ignore it. A field that is not set is not written, so the binary's own default holds, which chains choose for themselves.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from nodestead.config.base import Model, Problem
 from nodestead.config.pod import KeyRef
 from nodestead.software.chain_spec import ChainRole, ChainType
+from nodestead.software.go_duration import GoDuration, GoDurationOrZero, milliseconds
 
 __all__ = [
     "COMPUTED",
-    "NODE_FLAGS",
     "PSQL_CONNECTION",
     "CometConfig",
     "Database",
-    "GoDuration",
-    "GoDurationOrZero",
     "LogFormat",
-    "argument_problems",
     "comet_files",
     "comet_role_problems",
-    "go_duration",
 ]
 
 Database = Literal["goleveldb", "rocksdb", "pebbledb"]
 LogFormat = Literal["plain", "json"]
 
-_UNITS = (604_800_000, 86_400_000, 3_600_000, 60_000)
-_DURATION = re.compile(
-    r"(?=[0-9])(?:([0-9]{1,6})w)?(?:([0-9]{1,6})d)?(?:([0-9]{1,8})h)?(?:([0-9]{1,8})m)?(?:([0-9]{1,10})(?:\.([0-9]{1,3}))?s)?"
-    r"(?:([0-9]{1,12})ms)?"
-)
-# time.Duration counts nanoseconds in 64 bits.
-_LONGEST = (2**63 - 1) // 1_000_000
-
-
-def _milliseconds(text: str) -> int:
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text[:40]!r} is not a duration; write whole numbers with w, d, h, m, s or ms, as in 500ms or 1h30m")
-    *large, seconds, fraction, small = match.groups()
-    total = sum(int(part) * factor for part, factor in zip(large, _UNITS, strict=True) if part)
-    return total + int(seconds or 0) * 1000 + int((fraction or "").ljust(3, "0")) + int(small or 0)
-
-
-def go_duration(text: str) -> str:
-    """A duration (units w, d, h, m, s, ms) as Go prints it: 10m is 10m0s, 1d is 24h0m0s, 1500ms is 1.5s.
-
-    Raises:
-        ValueError: where the text is none.
-    """
-    total = _milliseconds(text)
-    if total > _LONGEST:
-        raise ValueError(f"{text!r} is longer than the node can count; write at most {_LONGEST // _UNITS[1]}d")
-    if 0 < total < 1000:
-        return f"{total}ms"
-    minutes, rest = divmod(total, 60_000)
-    last = f"{rest // 1000}.{rest % 1000:03}".rstrip("0").rstrip(".") + "s"
-    if minutes < 60:
-        return f"{minutes}m{last}" if minutes else last
-    return f"{minutes // 60}h{minutes % 60}m{last}"
-
-
-def _some(text: str) -> str:
-    if go_duration(text) == "0s":
-        raise ValueError(f"{text!r} is no time at all; write at least 1ms")
-    return go_duration(text)
-
-
-_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"})
-GoDuration = Annotated[str, AfterValidator(_some), _SCHEMA]
-GoDurationOrZero = Annotated[str, AfterValidator(go_duration), _SCHEMA]
 _Count = Annotated[int, Field(ge=0, le=1_000_000)]
 _Bytes = Annotated[int, Field(ge=0, le=2**53)]
 # rs/cors compares whole origins, and takes one wildcard in each.
@@ -209,9 +159,9 @@ class StateSyncConfig(Model):
 
     def problems(self) -> Iterator[Problem]:
         """The node refuses short times."""
-        if self.discovery_time is not None and 0 < _milliseconds(self.discovery_time) < 5000:
+        if self.discovery_time is not None and 0 < milliseconds(self.discovery_time) < 5000:
             yield Problem(["discoveryTime"], f"{self.discovery_time} is refused by the node; write at least 5s, or 0s")
-        if self.chunk_request_timeout is not None and _milliseconds(self.chunk_request_timeout) < 5000:
+        if self.chunk_request_timeout is not None and milliseconds(self.chunk_request_timeout) < 5000:
             yield Problem(["chunkRequestTimeout"], f"{self.chunk_request_timeout} is refused by the node; write at least 5s")
 
 
@@ -288,33 +238,6 @@ COMPUTED: dict[str, str] = {
     PSQL_CONNECTION: "set config.txIndex.psqlConnection",
 }
 """What of config.toml is computed, and what to do instead of overriding it."""
-
-_PORTS, _PEERS = "set ports of the set instead", "set peers of the set instead"
-NODE_FLAGS: dict[str, str] = {
-    "home": "leave it out",
-    "moniker": "leave it out",
-    "abci": "leave it out",
-    "log_level": "set logLevel instead",
-    "db_backend": "set databaseBackend instead",
-    "db_dir": "leave it out",
-    "priv_validator_laddr": "set signer of the set instead",
-    "priv_validator_key_file": "leave it out",
-    "priv_validator_state_file": "leave it out",
-    "node_key_file": "leave it out",
-    "rpc.laddr": _PORTS,
-    "p2p.laddr": _PORTS,
-    "p2p.external_address": "set exposure of the set instead",
-    "p2p.persistent_peers": _PEERS,
-    "p2p.seeds": _PEERS,
-    "p2p.private_peer_ids": _PEERS,
-    "p2p.unconditional_peer_ids": _PEERS,
-    "p2p.seed_mode": "set type of the set instead",
-    "p2p.pex": "set config.p2p.pex instead",
-    "consensus.double_sign_check_height": "set config.consensus.doubleSignCheckHeight instead",
-    "consensus.create_empty_blocks": "set config.consensus.createEmptyBlocks instead",
-    "consensus.create_empty_blocks_interval": "set config.consensus.createEmptyBlocksInterval instead",
-}
-"""Flags that every node's `start` has and the set gives, and what to do instead."""
 
 # Sections and keys whose name in the file is not that of the field.
 _SECTIONS = {"state_sync": "statesync", "block_sync": "blocksync"}
@@ -396,21 +319,3 @@ def comet_role_problems(config: CometConfig, node_type: ChainType) -> Iterator[P
     """What does not go with the type of a set; paths begin at the software's config."""
     if node_type == "seed" and config.p2p.pex is False:
         yield Problem(["config", "p2p", "pex"], "false leaves a seed with nothing to tell; leave it out, or choose another type")
-
-
-def argument_problems(field: str, arguments: tuple[str, ...], computed: dict[str, str]) -> Iterator[Problem]:
-    """Flags that say what is said elsewhere.
-
-    Args:
-        field: Name of the field with the arguments.
-        arguments: The user's arguments.
-        computed: Flags without their first dashes, with underscores, and what to do instead.
-    """
-    for index, argument in enumerate(arguments):
-        if not argument.startswith("-"):
-            if index == 0:
-                yield Problem([field, 0], f"{argument[:40]!r} is no flag; begin with one, as in --name=value")
-            continue
-        flag = argument.lstrip("-").partition("=")[0].replace("-", "_").lower()
-        if flag in computed:
-            yield Problem([field, index], f"--{argument.lstrip('-').partition('=')[0]} is computed; {computed[flag]}")

@@ -9,15 +9,14 @@ from nodestead.config.base import Model, Problem
 from nodestead.software.chain_spec import ChainRole, ChainSpec, ChainType, Overrides, merged
 from nodestead.software.comet import (
     COMPUTED,
-    NODE_FLAGS,
     PSQL_CONNECTION,
     CometConfig,
     Database,
     LogFormat,
-    argument_problems,
     comet_files,
     comet_role_problems,
 )
+from nodestead.software.start_flags import NODE_FLAGS, argument_problems
 
 __all__ = ["CometbftChain", "cometbft_spec"]
 

@@ -15,16 +15,15 @@ from nodestead.software.app_toml import APP_COMPUTED, AppConfig, app_files
 from nodestead.software.chain_spec import ChainRole, ChainSpec, ChainType, Overrides, merged
 from nodestead.software.comet import (
     COMPUTED,
-    NODE_FLAGS,
     PSQL_CONNECTION,
     CometConfig,
     Database,
     LogFormat,
-    argument_problems,
     comet_files,
     comet_role_problems,
 )
 from nodestead.software.presets import ChainPreset, preset
+from nodestead.software.start_flags import NODE_FLAGS, argument_problems
 
 __all__ = [
     "CosmosChain",

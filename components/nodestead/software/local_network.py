@@ -22,7 +22,7 @@ from nodestead.chain_keys import (
     operator_address,
 )
 
-__all__ = ["local_genesis"]
+__all__ = ["genesis_faults", "local_genesis"]
 
 # Of cosmos-sdk types/coin.go (reDnmString), CometBFT types/genesis.go (MaxChainIDLen), cosmos-sdk x/staking (MaxMonikerLength).
 _DENOM = r"[a-zA-Z][a-zA-Z0-9/:._-]{2,127}"
@@ -119,19 +119,16 @@ def local_genesis(
     Raises:
         ValueError: where the chain would refuse the genesis; it names all faults.
     """
-    common = [
-        *_network_faults(chain_id, genesis_time),
-        *_validator_faults(validators, monikers),
-    ]
+    facts = {"denom": denom, "prefix": prefix, "stake": stake, "balance": balance, "accounts": accounts, "app_state": app_state}
+    told = genesis_faults(software=software, chain_id=chain_id, genesis_time=genesis_time, **cast("dict[str, Any]", facts))
+    _refuse([*told, *_validator_faults(validators, monikers)])
     if software == "cometbft":
-        _refuse(common + ["a cometbft network has no accounts and no app_state; leave them out"] * bool(accounts or app_state))
         return {
             "chain_id": chain_id,
             "genesis_time": genesis_time,
             "validators": [_validator(seed, *named, generation) for named in zip(validators, monikers, strict=True)],
             "app_hash": "",
         }
-    _refuse([*common, *_stake_faults(denom, prefix, stake, balance), *_account_faults(accounts or {}, prefix)])
     public_keys = [account_public_key(account_key(seed, ordinal, generation)) for ordinal in validators]
     held = {account_address(public_key, prefix): f"{balance}{denom}" for public_key in public_keys}
     _refuse(
@@ -150,6 +147,25 @@ def local_genesis(
         ],
         "app_state": dict(app_state or {}),
     }
+
+
+def genesis_faults(
+    *,
+    software: Literal["cosmos", "cometbft"],
+    chain_id: str,
+    genesis_time: str,
+    denom: str = "stake",
+    prefix: str = "cosmos",
+    stake: int = 100_000_000,
+    balance: int = 1_000_000_000_000,
+    accounts: Mapping[str, str] | None = None,
+    app_state: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """What a chain would refuse of a genesis, without its validators, which come from the seed; arguments of `local_genesis`."""
+    faults = _network_faults(chain_id, genesis_time)
+    if software == "cometbft":
+        return faults + ["a cometbft network has no accounts and no app_state; leave them out"] * bool(accounts or app_state)
+    return [*faults, *_stake_faults(denom, prefix, stake, balance), *_account_faults(accounts or {}, prefix)]
 
 
 def _validator(seed: str, ordinal: int, moniker: str, generation: int) -> dict[str, Any]:
