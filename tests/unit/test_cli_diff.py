@@ -5,16 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from repositories import FILES, PROJECT, STACK, committed, git, repository, worktrees, written
 
+from nodestead.changes.rules import RULES, findings
+from nodestead.preview import stack_comparison
 from nodestead.preview.children import Renderer, Tree
 from nodestead.preview.cli import main
 
@@ -22,19 +25,6 @@ DEV = "stacks/Pulumi.dev.yaml"
 BUMPED = STACK.replace("0.2.4", "0.2.5")
 SHRUNK = STACK.replace("size: 2Gi", "size: 1Gi")
 REFUSED = STACK.replace("replicas", "replcas")
-
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    return repository(tmp_path / "repo")
 
 
 @pytest.fixture
@@ -107,6 +97,32 @@ def test_two_revisions_are_compared_whatever_the_working_tree_holds(capsys: pyte
 
     assert (code, found["head"]) == (1, f"HEAD ({commit[:10]})")
     assert rules(found["stacks"][0]) == {"volume-shrunk"}
+
+
+@pytest.mark.usefixtures("rendered_here")
+def test_restarts_behind_a_refused_claim_are_not_promised(capsys: pytest.CaptureFixture[str], repo: Path) -> None:
+    written(repo, {DEV: SHRUNK.replace("0.2.4", "0.2.5")})
+
+    assert main(["diff", "main", "--dir", str(repo)]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("1 danger in stack dev: 3 pods restart in 3 batches, if the update gets that far main (")
+    assert "codex: 3 of 3 pods restart in 3 batches, if the update gets that far: volume-shrunk stops it 1. " in text
+
+
+@pytest.mark.usefixtures("rendered_here")
+def test_a_rule_that_breaks_costs_its_findings_and_the_exit_code_but_not_the_report(
+    capsys: pytest.CaptureFixture[str], repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (whole,) = [rule for rule in RULES if rule.id == "volume-shrunk"]
+    faulty = replace(whole, id="seed-lost", find=lambda _: iter([1 // 0]))
+    monkeypatch.setattr(stack_comparison, "findings", partial(findings, rules=(faulty, whole)))
+    written(repo, {DEV: SHRUNK})
+    code, found = report(capsys, repo, "main", "--fail-on", "never")
+
+    (stack,) = found["stacks"]
+    assert (code, rules(stack)) == (2, {"volume-shrunk"})
+    (failure,) = stack["failures"]
+    assert failure.startswith("the rule seed-lost broke (ZeroDivisionError), ")
 
 
 @pytest.mark.usefixtures("rendered_here")
@@ -437,7 +453,7 @@ def test_nothing_stays_where_it_is_ended(tmp_path: Path, temporary: Path, number
             time.sleep(0.05)
         process.send_signal(number)
         _, told = process.communicate(timeout=20)
-    assert process.returncode == (2 if number == signal.SIGINT else 143)
+    assert process.returncode == (130 if number == signal.SIGINT else 143)
     assert "Traceback" not in told
     with pytest.raises(ProcessLookupError):
         os.kill(int(started.read_text()), 0)

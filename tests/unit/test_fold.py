@@ -1,66 +1,13 @@
-"""Names and equal changes of many nodes in a few words."""
+"""Equal changes of many nodes as one entry."""
 
 import time
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nodestead.changes.compare import Change, EngineStep, compare
-from nodestead.changes.fold import FoldedEntry, fold
-from nodestead.changes.labels import counted, label, short_image
-from nodestead.changes.names import folded_names
 from nodestead.changes.snapshot import Item, Snapshot
-from nodestead.changes.text_changes import text_changes
-
-
-@pytest.mark.parametrize(
-    ("names", "folded"),
-    [
-        ([], ""),
-        (["codex"], "codex"),
-        (["codex-1"], "codex-1"),
-        (["codex-1", "codex-2"], "codex-1, codex-2"),
-        (["codex-1", "codex-2", "codex-3"], "codex-1 … codex-3"),
-        (["codex-3", "codex-1", "codex-2"], "codex-1 … codex-3"),
-        (["codex-1", "codex-4"], "codex-1, codex-4"),
-        (["codex-1", "codex-2", "codex-3", "codex-7"], "codex-1 … codex-3, codex-7"),
-        (["codex-9", "codex-10", "codex-11"], "codex-9 … codex-11"),
-        (["codex-1", "codex-1"], "codex-1"),
-        (["codex-bootstrap-1", "codex-1", "codex-2", "codex-3"], "codex-bootstrap-1, codex-1 … codex-3"),
-        (["data-codex-1-0", "data-codex-2-0", "data-codex-3-0"], "data-codex-1-0 … data-codex-3-0"),
-        (["a-1-1", "a-1-2", "a-1-3", "a-2-1"], "a-1-1 … a-1-3, a-2-1"),
-        (["codex-1-service", "codex-2-service", "codex-3-service"], "codex-1-service … codex-3-service"),
-        (["a-01", "a-02", "a-03"], "a-01, a-02, a-03"),
-        (["nodestead-key-1234", "nodestead-key-ab12"], "nodestead-key-1234, nodestead-key-ab12"),
-        (["codex1", "codex2", "codex3"], "codex1, codex2, codex3"),
-    ],
-)
-def test_names_fold_by_stem_and_range(names: list[str], folded: str) -> None:
-    assert folded_names(names) == folded
-
-
-def test_many_separate_names_say_how_many_are_left() -> None:
-    text = folded_names([f"codex-{ordinal}" for ordinal in range(1, 1000, 2)])
-    assert text.startswith("codex-1, codex-3, codex-5")
-    named = text.count(",") + 1
-    assert text.endswith(f" and {500 - named} more")
-
-
-def test_a_range_counts_as_all_of_its_names() -> None:
-    names = [f"codex-{ordinal}" for ordinal in range(1, 251)] + [f"a{'b' * 60}-{i}-x{i}" for i in range(20)]
-    text = folded_names(names)
-    assert text.startswith("codex-1 … codex-250, ")
-    assert text.endswith(f" and {270 - 250 - text.count('abbb')} more")
-
-
-@given(st.lists(st.text(max_size=300) | st.from_regex(r"[a-c]{1,3}-[0-9]{1,12}(-[0-9]{1,3})?", fullmatch=True), max_size=60))
-def test_folded_names_are_always_short(names: list[str]) -> None:
-    assert len(folded_names(names)) < 200
-
-
-# ---- entries
+from nodestead.reports.fold import FoldedEntry, fold
 
 
 def node(name: str, image: str = "codex:1", *, replicas: int | None = None, **spec: Any) -> Item:
@@ -290,43 +237,6 @@ def test_a_config_file_is_shown_by_its_changed_lines_folded_over_nodes() -> None
     assert '+level = "debug"' in entry.fields[0].lines
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "lines"),
-    [
-        ("a\nb\nc", "a\nB\nc", ["@@ line 2 @@", " a", "-b", "+B", " c"]),
-        ("a\nb", "a\nb\nc", ["@@ line 3 @@", " a", " b", "+c"]),
-        ("a\nb\nc", "b\nc", ["@@ line 1 @@", "-a", " b", " c"]),
-        ('{"a": 1, "b": 2}', '{"a": 1, "b": 3}', ["@@ line 3 @@", " {", '   "a": 1,', '-  "b": 2', '+  "b": 3', " }"]),
-        ("p1,p2,p3", "p1,p3", ["@@ line 2 @@", " p1", "-p2", " p3"]),
-        ("same\ntext", "same\ntext", []),
-    ],
-)
-def test_the_difference_of_two_texts(old: str, new: str, lines: list[str]) -> None:
-    assert text_changes(old, new)[0] == lines
-
-
-def test_a_long_difference_is_cut_and_says_how_much() -> None:
-    lines, gone, came = text_changes("\n".join(f"a{n}" for n in range(500)), "\n".join(f"b{n}" for n in range(500)), 10)
-    assert (len(lines), gone, came) == (10, 500, 500)
-    assert lines[-1].startswith("... ")
-
-
-def test_a_long_line_is_shown_where_it_differs() -> None:
-    lines, _, _ = text_changes("x" * 1000 + "old" + "y" * 1000, "x" * 1000 + "new" + "y" * 1000)
-    assert any("old" in line for line in lines)
-    assert any("new" in line for line in lines)
-    assert all(len(line) < 220 for line in lines)
-
-
-@pytest.mark.parametrize(
-    "text", ["line\n" * 30_000, "".join(f"line {n}\n" for n in range(10_000)), "a,b" * 50_000, "x" * 390_000]
-)
-def test_large_texts_take_no_time(text: str) -> None:
-    start = time.perf_counter()
-    text_changes(text, text[: len(text) // 2] + "changed\n" + text[len(text) // 3 :])
-    assert time.perf_counter() - start < 2
-
-
 def test_scripts_of_many_nodes_take_no_time() -> None:
     script = "".join(f"echo {n} of a script\n" for n in range(5_000))
     old = [config_map(n, script) for n in range(200)]
@@ -346,66 +256,6 @@ def test_equal_differences_of_large_texts_are_read_once() -> None:
     (entry,) = entries(old, new)
     assert [value.count for value in entry.fields[0].values] == [100]
     assert entry.summary == "100 ConfigMaps: node.toml: echo 7 of a script -> echo seven of a script"
-
-
-# ---- words
-
-
-@pytest.mark.parametrize(
-    ("kind", "path", "said"),
-    [
-        ("StatefulSet", "spec template spec containers [node] image", "image"),
-        ("StatefulSet", "spec replicas", "replicas"),
-        ("StatefulSet", "spec template spec containers [node] resources requests cpu", "cpu request"),
-        ("StatefulSet", "spec template spec containers [node] resources limits memory", "memory limit"),
-        ("StatefulSet", "spec template spec containers [node] args [--log-level]", "argument --log-level"),
-        ("StatefulSet", "spec template spec containers [node] env [LEVEL] value", "variable LEVEL"),
-        ("StatefulSet", "spec template spec volumes [key] secret secretName", "volume key's Secret"),
-        ("StatefulSet", "spec template spec volumes [conf] configMap name", "volume conf's ConfigMap"),
-        ("StatefulSet", "spec template spec volumes [key] secret optional", "spec.template.spec.volumes[key].secret.optional"),
-        ("StatefulSet", "spec template spec containers [node] env [A] valueFrom secretKeyRef name", "variable A's Secret"),
-        (
-            "StatefulSet",
-            "spec template spec containers [node] env [A] valueFrom secretKeyRef key",
-            "variable A's key of the Secret",
-        ),
-        ("StatefulSet", "spec template spec containers [node] tty", "spec.template.spec.containers[node].tty"),
-        ("PersistentVolumeClaim", "spec resources requests storage", "size"),
-        ("Service", "spec ports [p2p] nodePort", "node port p2p"),
-        ("ConfigMap", "data a.toml", "a.toml"),
-        ("Deployment", "data a.toml", 'data["a.toml"]'),
-        ("Service", "metadata labels a", "label a"),
-    ],
-)
-def test_fields_have_the_names_that_people_use(kind: str, path: str, said: str) -> None:
-    assert label(kind, tuple(path.split())) == said
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("a/b:1", "a/b:2", ("1", "2")),
-        ("a/b:1", "a/c:1", ("a/b:1", "a/c:1")),
-        ("h:5000/b", "h:5000/b:2", ("h:5000/b", "h:5000/b:2")),
-        ("a/b@sha256:0123456789abcdef", "a/b@sha256:ffff456789abcdef", ("sha256:0123456789ab", "sha256:ffff456789ab")),
-    ],
-)
-def test_an_image_is_its_tag_where_the_repository_is_the_same(old: str, new: str, said: tuple[str, str]) -> None:
-    assert short_image(old, new) == said
-
-
-@pytest.mark.parametrize(
-    ("count", "kind", "said"),
-    [
-        (1, "StatefulSet", "1 StatefulSet"),
-        (2, "NetworkPolicy", "2 NetworkPolicies"),
-        (3, "PersistentVolumeClaim", "3 claims"),
-        (2, "Ingress", "2 Ingresses"),
-        (1000, "random:index/randomPassword:RandomPassword", "1,000 RandomPasswords"),
-    ],
-)
-def test_objects_are_counted_in_words(count: int, kind: str, said: str) -> None:
-    assert counted(count, kind) == said
 
 
 def test_a_workload_of_several_pods_says_how_many_come_or_go() -> None:

@@ -179,6 +179,46 @@ def test_what_is_good_to_know_is_folded_where_there_is_worse_and_open_where_ther
     assert not is_open(risk("danger", "t"), risk("info", "t"))
 
 
+def cases(count: int) -> Page:
+    return page(stack(risks=[risk("danger", "A volume shrinks", subject=f"set-{number:02}") for number in range(count)]))
+
+
+def test_cases_of_one_rule_are_one_entry_and_the_remedy_is_said_once() -> None:
+    made = cases(50)
+    assert [tag for tag, _ in made.tags].count("article") == 1
+    assert "Dangers (50)" in made.words
+    assert "A volume shrinks 50 cases" in made.words
+    assert made.words.count("Instead: i") == 1
+    assert [f"set-{number:02}" for number in range(50) if f"set-{number:02}: w" not in made.words] == []
+
+
+@pytest.mark.parametrize(("count", "folded"), [(1, ""), (5, ""), (7, ""), (8, "and 3 more cases"), (50, "and 45 more cases")])
+def test_of_many_cases_the_first_are_open_and_no_fold_hides_less_than_it_takes(count: int, folded: str) -> None:
+    made = cases(count)
+    assert ("more cases" in made.words) == bool(folded)
+    assert folded in made.words
+    assert made.words.count("set-") == count
+
+
+def test_accepted_cases_keep_each_its_reason() -> None:
+    risks = [risk("danger", "Known", subject=name, accepted=f"because of {name}") for name in ("a", "b")]
+    words = page(stack(risks=risks)).words
+    assert "a: wAccepted: because of a" in words
+    assert "b: wAccepted: because of b" in words
+
+
+def test_two_rules_are_two_entries_the_worst_first() -> None:
+    made = page(stack(risks=[risk("danger", "One"), risk("danger", "Two", rule="other"), risk("danger", "One")]))
+    assert [tag for tag, _ in made.tags].count("article") == 2
+    assert made.words.index("One 2 cases") < made.words.index("Two")
+
+
+def test_a_restart_that_may_never_come_says_what_stops_the_update() -> None:
+    words = page({**FULL, "stop": {"rules": ["volume-shrunk"], "in_preview": False}}).words
+    assert "9 of 9 pods restart in 2 batches, if the update gets that far: volume-shrunk stops it" in words
+    assert "9 pods restart in 2 batches, if the update gets that far" in words
+
+
 def test_headings_go_down_one_level_at_a_time_and_there_is_one_first() -> None:
     levels = [int(tag[1]) for tag, _ in page(FULL).tags if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from report_cases import BUMP, PLAN, risk
 
 from nodestead.reports.escape import code, fenced, html_code, names, prose, units
 from nodestead.reports.markdown import MARKER, markdown
@@ -19,33 +20,12 @@ from nodestead.reports.model import (
     RestartPlan,
     Risk,
     StackReport,
+    Stop,
     Value,
 )
 
 COUNTS = Counts(added=0, changed=9, replaced=0, removed=0, unchanged=40)
 CAPACITY = Capacity(nodes=9, pods=9, cpu=2.25, memory=9 * 512 * 1024**2, storage=180 * 1024**3, load_balancers=0)
-BUMP = Entry(
-    operation="change",
-    kind="StatefulSet",
-    objects=9,
-    names="codex-1 … codex-9",
-    summary="9 nodes: image 0.2.4 -> 0.2.5",
-    fields=[FieldReport(path="spec.image", label="image", values=[Value(old="a:0.2.4", new="a:0.2.5", count=9)])],
-)
-PLAN = RestartPlan(
-    set="codex", pods=9, running=9, batches=["codex-1 … codex-5", "codex-6 … codex-9"], all_at_once=False, replaced=False
-)
-
-
-def risk(severity: Any = "danger", **given: Any) -> Risk:
-    content = {
-        "rule": "volume-shrunk",
-        "title": "A volume shrinks",
-        "subject": "codex",
-        "what": "2Gi -> 1Gi",
-        "instead": "Keep it.",
-    }
-    return Risk(severity=severity, **{**content, **given})
 
 
 def stack(**given: Any) -> StackReport:
@@ -99,6 +79,14 @@ def test_the_usual_change_is_one_screen_and_the_detail_is_folded() -> None:
     assert len(text[: text.index("<details>")].splitlines()) < 20
     assert "- 9 StatefulSets `codex-1` … `codex-9`: changed\n  - `spec.image`: `a:0.2.4` → `a:0.2.5`" in text
     assert "1. `codex-1` … `codex-5`" in text
+
+
+def test_a_restart_that_may_never_come_says_what_stops_the_update() -> None:
+    text = markdown(report(stack(stop=Stop(rules=["network-changed"], in_preview=True))))
+    assert text.splitlines()[1].endswith(" in stack `prod`: 9 pods restart in 2 batches, if the update gets that far")
+    told = "9 of 9 pods restart in 2 batches, if the update gets that far: network-changed stops it in its preview"
+    assert f"- `codex`: **{told}**\n" in text
+    assert f"- `codex`: {told}\n  1. " in text
 
 
 def test_dangers_come_first_then_what_was_not_compared_then_cautions() -> None:

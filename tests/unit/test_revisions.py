@@ -13,18 +13,7 @@ from repositories import FILES, committed, git, repository, worktrees
 
 from nodestead.preview.revisions import RevisionError, checked_out, open_repository
 
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    return repository(tmp_path / "repo")
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 # ---- names of revisions

@@ -3,14 +3,19 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import change_cases as make
 import pytest
 
-from nodestead.changes.accepted import NOTHING_ACCEPTED, read_acceptances
-from nodestead.changes.rule import SEVERITIES, Rule
+from nodestead.changes.accepted import NOTHING_ACCEPTED, Acceptances, read_acceptances
+from nodestead.changes.compare import Comparison
+from nodestead.changes.rule import SEVERITIES, Fault, Finding, Found, Rule
 from nodestead.changes.rules import RULES, findings
+from nodestead.changes.secrecy import safe_text
+from nodestead.reports.build import exit_code, stack_report
+from nodestead.reports.model import Report
 
 IDS = """
     all-nodes-down
@@ -118,8 +123,15 @@ def compared() -> make.Comparison:
     return make.comparison(base, head)
 
 
+def found_in(change: Comparison, accepted: Acceptances = NOTHING_ACCEPTED) -> list[Finding]:
+    """What all rules find; that none of them breaks is a part of it."""
+    found = findings(change, accepted)
+    assert [one for one in found if isinstance(one, Fault)] == []
+    return [one for one in found if isinstance(one, Finding)]
+
+
 def test_findings_come_worst_first_then_by_rule_then_by_subject() -> None:
-    found = [(one.rule.severity, one.rule.id, one.found.subject) for one in findings(compared(), NOTHING_ACCEPTED)]
+    found = [(one.rule.severity, one.rule.id, one.found.subject) for one in found_in(compared())]
     assert found == [
         ("danger", "all-nodes-down", "a"),
         ("danger", "downgrade", "a"),
@@ -134,7 +146,7 @@ def test_findings_come_worst_first_then_by_rule_then_by_subject() -> None:
 
 def test_an_accepted_finding_stays_with_its_reason() -> None:
     accepted = read_acceptances("accepted:\n- {rule: downgrade, stack: dev, subject: a, reason: known}", "a.yaml")
-    reasons = {(one.rule.id, one.found.subject): one.accepted for one in findings(compared(), accepted)}
+    reasons = {(one.rule.id, one.found.subject): one.accepted for one in found_in(compared(), accepted)}
     assert reasons["downgrade", "a"] == "known"
     assert {reason for key, reason in reasons.items() if key != ("downgrade", "a")} == {None}
 
@@ -169,8 +181,8 @@ def test_objects_that_the_api_would_refuse_break_no_rule(kind: str) -> None:
             usual = (
                 make.stateful_set("x") if kind == "StatefulSet" else make.item(kind, "x", set="codex", spec={}, data={"a": "b"})
             )
-            findings(make.changed(usual, strange, make.stateful_set("y")), NOTHING_ACCEPTED)
-            findings(make.changed(strange, usual, make.stateful_set("y")), NOTHING_ACCEPTED)
+            found_in(make.changed(usual, strange, make.stateful_set("y")))
+            found_in(make.changed(strange, usual, make.stateful_set("y")))
 
 
 LISTS = {
@@ -198,8 +210,64 @@ def test_odd_items_of_lists_break_no_rule(kind: str) -> None:
                 body = {key: body}
             strange = make.item(kind, "x", set="codex", node="x", **body)  # type: ignore[arg-type]
             usual = make.stateful_set("x") if kind == "StatefulSet" else make.item(kind, "x", set="codex", spec={})
-            findings(make.changed(usual, strange, make.stateful_set("y")), NOTHING_ACCEPTED)
-            findings(make.changed(strange, usual, make.stateful_set("y")), NOTHING_ACCEPTED)
+            found_in(make.changed(usual, strange, make.stateful_set("y")))
+            found_in(make.changed(strange, usual, make.stateful_set("y")))
+
+
+# ---- rules that break
+
+
+def broken(rule: str, error: Exception, *before: Found) -> Rule:
+    def find(_: Comparison) -> Iterator[Found]:
+        yield from before
+        raise error
+
+    return Rule(rule, "danger", "It breaks", "It breaks.", "Mend it.", find)
+
+
+def test_a_rule_that_breaks_is_a_fault_of_its_own_and_hides_nothing_of_the_others() -> None:
+    (whole,) = [rule for rule in RULES if rule.id == "downgrade"]
+    faulty = broken("seed-lost", KeyError("hunter2"), Found("a", "it found this first"))
+    found = findings(compared(), NOTHING_ACCEPTED, (faulty, whole))
+    assert [(one.rule.id, one.found.subject) for one in found if isinstance(one, Finding)] == [
+        ("seed-lost", "a"),
+        ("downgrade", "a"),
+        ("downgrade", "b"),
+    ]
+    assert [one for one in found if isinstance(one, Fault)] == [Fault(faulty, "KeyError")]
+
+
+def test_a_report_names_the_rule_that_broke_and_nothing_that_it_said_and_a_pipeline_stops() -> None:
+    found = findings(compared(), NOTHING_ACCEPTED, (broken("seed-lost", ZeroDivisionError("hunter2")),))
+    made = Report(base="a", head="b", stacks=[stack_report("dev", compared(), found, failures=["the preview failed"])])
+    told = (
+        "the rule seed-lost broke (ZeroDivisionError), and what it would find is missing here; that is a fault of nodestead, not"
+        " of the stack: please report it, with this line and what changes"
+    )
+    assert made.stacks[0].failures == ["the preview failed", told]
+    assert made.stacks[0].restarts
+    assert "hunter2" not in made.model_dump_json()
+    assert exit_code(made, "never") == 2
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_no_name_of_a_rule_is_taken_for_that_of_a_secret(rule: Rule) -> None:
+    (failure,) = stack_report("dev", compared(), [Fault(rule, "TypeError")]).failures
+    assert f"the rule {rule.id} broke (TypeError)" in failure
+    assert safe_text(failure) == failure
+
+
+@pytest.mark.parametrize("odd", [["x"], "x", {"app": 3}, {"app": ["x"]}])
+def test_objects_whose_labels_are_none_are_not_blamed_on_a_rule(odd: object) -> None:
+    strange = make.Item({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "labels": odd}})
+    faulty = broken("seed-lost", AttributeError("hunter2"))
+    with pytest.raises(AttributeError):
+        findings(make.changed(make.secret("a", a="b"), make.secret("a", a="c"), strange), NOTHING_ACCEPTED, (faulty,))
+
+
+def test_objects_that_are_nested_too_deeply_are_not_blamed_on_a_rule() -> None:
+    with pytest.raises(RecursionError):
+        findings(compared(), NOTHING_ACCEPTED, (broken("seed-lost", RecursionError()),))
 
 
 def test_ids_are_contract_because_repositories_accept_risks_by_them() -> None:

@@ -4,8 +4,10 @@ import re
 from typing import Any
 
 import pytest
+import report_cases as cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from report_cases import risk
 
 from nodestead.reports.model import (
     Capacity,
@@ -14,9 +16,8 @@ from nodestead.reports.model import (
     FieldReport,
     Group,
     Report,
-    RestartPlan,
-    Risk,
     StackReport,
+    Stop,
     Value,
 )
 from nodestead.reports.terminal import plain, terminal
@@ -24,33 +25,17 @@ from nodestead.reports.terminal import plain, terminal
 COUNTS = Counts(added=0, changed=9, replaced=0, removed=1, unchanged=40)
 BEFORE = Capacity(nodes=10, pods=10, cpu=2.5, memory=10 * 512 * 1024**2, storage=200 * 1024**3, load_balancers=0)
 AFTER = BEFORE.model_copy(update={"nodes": 9, "pods": 9, "cpu": 2.25})
-BUMP = Entry(
-    operation="change",
-    kind="StatefulSet",
-    objects=9,
-    names="codex-1 … codex-9",
-    summary="9 nodes: image 0.2.4 -> 0.2.5",
-    fields=[
-        FieldReport(path="spec.image", label="image", values=[Value(old="a:0.2.4", new="a:0.2.5", count=9)]),
-        FieldReport(path="spec.args", label="args", values=[Value(old=None, new="x")]),
-        FieldReport(path="spec.checksum", label="checksum", values=[Value(old="1", new="2")], follows=True),
-    ],
+BUMP = cases.BUMP.model_copy(
+    update={
+        "fields": [
+            *cases.BUMP.fields,
+            FieldReport(path="spec.args", label="args", values=[Value(old=None, new="x")]),
+            FieldReport(path="spec.checksum", label="checksum", values=[Value(old="1", new="2")], follows=True),
+        ]
+    }
 )
 GONE = Entry(operation="remove", kind="Service", objects=1, names="codex-api", summary="Service codex-api removed")
-PLAN = RestartPlan(
-    set="codex", pods=9, running=10, batches=["codex-1 … codex-5", "codex-6 … codex-9"], all_at_once=False, replaced=False
-)
-
-
-def risk(severity: Any = "danger", **given: Any) -> Risk:
-    content = {
-        "rule": "volume-shrunk",
-        "title": "A volume shrinks",
-        "subject": "codex",
-        "what": "2Gi -> 1Gi",
-        "instead": "Keep it.",
-    }
-    return Risk(severity=severity, **{**content, **given})
+PLAN = cases.PLAN.model_copy(update={"running": 10})
 
 
 def report(**given: Any) -> Report:
@@ -170,6 +155,34 @@ def test_the_first_line_says_how_many_stacks_are_missing(stacks: list[dict[str, 
         StackReport(name="prod", failures=one["failures"]) if "failures" in one else report(**one).stacks[0] for one in stacks
     ]
     assert terminal(Report(base="main", head="x", stacks=made)).splitlines()[0] == first
+
+
+@pytest.mark.parametrize(
+    ("rules", "in_preview", "why"),
+    [
+        (["volume-shrunk"], False, "volume-shrunk stops it"),
+        (["network-changed"], True, "network-changed stops it in its preview"),
+        (["a", "b"], False, "a and b stop it"),
+        (["a", "b", "c"], True, "a, b and c stop it in its preview"),
+        (["a", "b", "c", "d", "e"], False, "a, b, c and 2 more stop it"),
+        ([], True, "a guard stops it in its preview"),
+    ],
+)
+def test_a_restart_that_may_never_come_says_what_stops_the_update(rules: list[str], in_preview: bool, why: str) -> None:
+    replaced = PLAN.model_copy(update={"replaced": True})
+    text = terminal(report(stop=Stop(rules=rules, in_preview=in_preview), restarts=[replaced]), width=300)
+    assert text.startswith("No danger in stack prod: 9 pods restart in 2 batches, if the update gets that far\n")
+    assert (
+        f"codex: 9 of 10 pods restart in 2 batches, if the update gets that far: {why};"
+        " workloads are deleted and made anew, so their pods stop first\n"
+    ) in text
+
+
+def test_of_several_stacks_only_those_that_are_stopped_are_doubted() -> None:
+    stop = Stop(rules=["volume-shrunk"], in_preview=False)
+    stacks = [report(stop=stop).stacks[0], report(name="dev").stacks[0]]
+    first = terminal(Report(base="main", head="x", stacks=stacks), width=120).splitlines()[0]
+    assert first == "No danger in 2 stacks: 18 pods restart, 9 of them only if the update gets that far"
 
 
 def test_a_report_longer_than_a_screen_ends_as_it_begins() -> None:

@@ -1,10 +1,12 @@
-"""Names of many nodes in a few words."""
+"""Names and numbers of many objects in a few words."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-__all__ = ["claims_text", "folded_names", "template"]
+from nodestead.changes.snapshot import PROVIDER_TYPE
+
+__all__ = ["claims_text", "counted", "folded_names", "template"]
 
 _LONGEST: Final = 190
 """Characters that folded names have at most."""
@@ -39,6 +41,12 @@ def claims_text(names: Iterable[str]) -> str:
     """`the claim codex-1-data`, `the 3 claims ...`; one that stands there twice counts once."""
     found = list(dict.fromkeys(names))
     return f"the claim {found[0]}" if len(found) == 1 else f"the {len(found)} claims {folded_names(found)}"
+
+
+def counted(count: int, kind: str, *, nodes: bool = False) -> str:
+    """`9 nodes`, `1 claim`, `3 NetworkPolicies`."""
+    noun = "node" if nodes else _NOUNS.get(kind) or kind.rsplit(":", 1)[-1]
+    return f"{count:,} {noun if count == 1 else _plural(noun)}"
 
 
 def template(name: str, node: str = "") -> str:
@@ -93,3 +101,18 @@ def _short(name: str) -> str:
         return name
     half = _LONGEST_NAME // 2
     return f"{name[:half]}...{name[-half:]}"
+
+
+# ---- nouns
+
+_NOUNS = {"PersistentVolumeClaim": "claim", "Secret": "Secret", PROVIDER_TYPE: "provider"}
+
+_PLURALS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("y", lambda noun: f"{noun[:-1]}ies"),
+    ("ch", lambda noun: f"{noun}es"),
+    ("s", lambda noun: f"{noun}es" if noun.endswith("ss") else noun),
+)
+
+
+def _plural(noun: str) -> str:
+    return next((make(noun) for end, make in _PLURALS if noun.endswith(end)), f"{noun}s")

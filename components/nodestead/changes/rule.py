@@ -7,12 +7,15 @@ from typing import Literal
 from nodestead.changes.compare import Comparison
 from nodestead.changes.snapshot import Item, subject
 
-__all__ = ["SEVERITIES", "Finding", "Found", "Rule", "Severity", "folded"]
+__all__ = ["SEVERITIES", "Fault", "Finding", "Found", "Rule", "Severity", "Stop", "folded"]
 
 Severity = Literal["info", "caution", "danger"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "caution", "danger")
 """From the least to the worst."""
+
+Stop = Literal["preview", "update"]
+"""Where an update is refused: in its preview, before anything is done; or on its way, when a part of it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,13 @@ class Found:
         subject: The set of nodes; `Kind/name` for an object of none, with its namespace where it is another than the rest's.
         what: What happens to the running nodes in this case, with its numbers and names: one sentence without the subject.
         nodes: The nodes or objects that it concerns, in their order.
+        stops: Where it is certain to stop the update; None where it is not.
     """
 
     subject: str
     what: str
     nodes: tuple[str, ...] = ()
+    stops: Stop | None = None
 
 
 def folded(cases: Iterable[tuple[Item, str]]) -> Iterator[Found]:
@@ -76,3 +81,16 @@ class Finding:
     rule: Rule
     found: Found
     accepted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A rule that broke, by a mistake of its own and not of who uses it: what it would have found nobody knows.
+
+    Attributes:
+        rule: The rule.
+        error: The type of what it raised. The text of it may hold values of the stack, secret ones too.
+    """
+
+    rule: Rule
+    error: str

@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 from nodestead.changes.capacity import totals
 from nodestead.changes.compare import Comparison
-from nodestead.changes.fold import FoldedEntry, fold
-from nodestead.changes.folded_fields import FoldedField
 from nodestead.changes.names import folded_names
-from nodestead.changes.rule import SEVERITIES, Finding
+from nodestead.changes.rule import SEVERITIES, Fault, Finding
 from nodestead.changes.secrecy import safe_text
+from nodestead.changes.sets import refused_sets
 from nodestead.changes.snapshot import Snapshot
 from nodestead.changes.workloads import Restart, restarts
+from nodestead.reports.fold import FoldedEntry, fold
+from nodestead.reports.folded_fields import FoldedField
 from nodestead.reports.model import (
     Capacity,
     Counts,
@@ -23,6 +24,7 @@ from nodestead.reports.model import (
     RestartPlan,
     Risk,
     StackReport,
+    Stop,
     Topology,
     Value,
 )
@@ -42,7 +44,7 @@ _MOST_CHARACTERS = 1_500_000
 def stack_report(
     name: str,
     comparison: Comparison,
-    findings: Sequence[Finding],
+    findings: Sequence[Finding | Fault],
     *,
     notes: Iterable[str] = (),
     failures: Iterable[str] = (),
@@ -53,22 +55,25 @@ def stack_report(
     Args:
         name: Name of the stack.
         comparison: Its two states.
-        findings: What the rules found, the worst first.
+        findings: What the rules found, the worst first, and the rules that broke.
         notes: What a reader has to know of how it was made.
         failures: Why a part of it could not be compared.
         topology: The stack as a picture shows it.
     """
+    found = [one for one in findings if isinstance(one, Finding)]
+    faults = [_fault(one) for one in findings if isinstance(one, Fault)]
     plans = restarts(comparison)
     groups, more_groups = _groups(comparison)
     return StackReport(
         name=_short(name),
-        failures=_told(failures, _MOST_FAILURES),
+        failures=_told([*failures, *faults], _MOST_FAILURES),
         notes=_told(notes, _MOST_NOTES),
         counts=_counts(comparison),
-        risks=[_risk(one) for one in findings[:_MOST_RISKS]],
-        more_risks=max(0, len(findings) - _MOST_RISKS),
+        risks=[_risk(one) for one in found[:_MOST_RISKS]],
+        more_risks=max(0, len(found) - _MOST_RISKS),
         restarts=[_restart(one) for one in plans[:_MOST_RESTARTS]],
         more_restarts=max(0, len(plans) - _MOST_RESTARTS),
+        stop=_stop(comparison, found),
         before=_capacity(comparison.base) if comparison.complete else None,
         after=_capacity(comparison.head) if comparison.complete else None,
         groups=groups,
@@ -132,6 +137,26 @@ def _risk(finding: Finding) -> Risk:
         instead=_text(rule.instead),
         accepted=None if finding.accepted is None else _text(safe_text(finding.accepted)),
     )
+
+
+def _fault(fault: Fault) -> str:
+    return (
+        f"the rule {fault.rule.id} broke ({fault.error}), and what it would find is missing here; that is a fault of nodestead,"
+        " not of the stack: please report it, with this line and what changes"
+    )
+
+
+def _stop(comparison: Comparison, findings: Sequence[Finding]) -> Stop | None:
+    """What stops the update; whether somebody accepts the risk is nothing to the engine or the API server.
+
+    A guard or a protection fails the preview. What the API server refuses stops the engine, which starts nothing more; what
+    it has done stays, and in which order it comes to things that do not wait for each other nobody knows.
+    """
+    for where in ("preview", "update"):
+        rules = dict.fromkeys(_short(one.rule.id) for one in findings if one.found.stops == where)
+        if rules or (where == "preview" and refused_sets(comparison)):
+            return Stop(rules=list(rules), in_preview=where == "preview")
+    return None
 
 
 def _restart(one: Restart) -> RestartPlan:

@@ -39,15 +39,17 @@ class Dialled:
 
 def texts(value: Any) -> Iterator[str]:
     """All texts at or below a value that could name a host."""
-    if isinstance(value, str):
-        if ":" in value or "@" in value:
-            yield value
-    elif isinstance(value, dict):
-        for one in cast("dict[str, Any]", value).values():
-            yield from texts(one)
-    elif isinstance(value, list):
-        for one in cast("list[Any]", value):
-            yield from texts(one)
+    # Without recursion, since a stack of a thousand nodes has half a million values.
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if ":" in one or "@" in one:
+                yield one
+        elif isinstance(one, dict):
+            waiting.extend(cast("dict[str, Any]", one).values())
+        elif isinstance(one, list):
+            waiting.extend(cast("list[Any]", one))
 
 
 def hosts(text: str) -> set[tuple[str, str]]:
@@ -108,25 +110,39 @@ class Directory:
         self._services = services
         self._numbers: dict[tuple[str, ...], int] = {}
         self._by_text: dict[tuple[str, str], frozenset[int]] = {}
-        self._silent: defaultdict[str, set[str]] = defaultdict(set)
+        # Parts of long texts, by namespace: those that name one Service, as a peer does, and what is known of the rest.
+        self._alone: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._others: defaultdict[str, dict[str, frozenset[int]]] = defaultdict(dict)
         self._of_node: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
 
     def numbers(self, given: Iterable[str], namespace: str, node: str) -> frozenset[int]:
         """What a node of a namespace dials by the texts that it is given, itself left out."""
-        silent = self._silent[namespace]
         found: set[int] = set()
         for text in given:
-            parts = set(text.split(",")) if len(text) > _LONG else {text}
-            for part in parts - silent:
-                key = namespace, part
-                if key not in self._by_text:
-                    self._by_text[key] = frozenset(self._resolved(part, namespace))
-                numbers = self._by_text[key]
-                if numbers:
-                    found |= numbers
-                else:
-                    silent.add(part)
+            found |= self._read(text, namespace)
         return frozenset(found - self._of_node[namespace, node]) if node else frozenset(found)
+
+    def _read(self, text: str, namespace: str) -> frozenset[int]:
+        key = namespace, text
+        if key not in self._by_text:
+            self._by_text[key] = frozenset(
+                self._resolved(text, namespace) if len(text) <= _LONG else self._listed(text, namespace)
+            )
+        return self._by_text[key]
+
+    def _listed(self, text: str, namespace: str) -> set[int]:
+        """What a long text names: a list of peers, of which each node's differs a little from the next one's."""
+        alone, others = self._alone[namespace], self._others[namespace]
+        parts = set(text.split(","))
+        found = set(map(alone.__getitem__, parts.intersection(alone)))
+        for part in parts.difference(alone):
+            if part not in others:
+                numbers = frozenset(self._resolved(part, namespace))
+                if len(numbers) == 1:
+                    (alone[part],) = numbers
+                others[part] = numbers
+            found |= others[part]
+        return found
 
     def _resolved(self, text: str, namespace: str) -> Iterator[int]:
         for host, port in sorted(hosts(text)):

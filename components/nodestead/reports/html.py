@@ -10,9 +10,18 @@ from typing import Final
 from nodestead.changes.rule import Severity
 from nodestead.reports.escape import sound
 from nodestead.reports.html_style import STYLE
-from nodestead.reports.model import Entry, FieldReport, Group, Report, RestartPlan, Risk, StackReport, Topology, Value
+from nodestead.reports.model import Entry, FieldReport, Group, Report, RestartPlan, Risk, StackReport, Stop, Topology, Value
 from nodestead.reports.svg import SVG_STYLE, svg
-from nodestead.reports.words import capacity_rows, counts_text, is_unchanged, of_severity, plural, restart_text, verdict
+from nodestead.reports.words import (
+    capacity_rows,
+    cases_by_rule,
+    counts_text,
+    is_unchanged,
+    of_severity,
+    plural,
+    restart_text,
+    verdict,
+)
 
 __all__ = ["html"]
 
@@ -156,28 +165,47 @@ def _risks(found: Sequence[tuple[StackReport, Risk]], title: str, *, several: bo
         return
     severity = found[0][1].severity
     yield f'<section aria-labelledby="{severity}"><h2 id="{severity}">{title} ({len(found):,})</h2>'
-    for stack, risk in found:
-        yield from _risk(stack, risk, several=several)
+    yield from _rules(found, several=several)
     yield "</section>"
 
 
-def _risk(stack: StackReport, risk: Risk, *, several: bool) -> Iterator[str]:
+def _rules(found: Sequence[tuple[StackReport, Risk]], *, several: bool) -> Iterator[str]:
+    """An article for each rule; of one with many cases all but the first are folded."""
+    for shared, cases in cases_by_rule(found):
+        count = f' <span class="soft">{len(cases):,} cases</span>' if len(cases) > 1 else ""
+        yield f'<article class="risk {shared.severity}">'
+        yield f'<h3><span class="tag t-{shared.severity}">{shared.severity}</span>{_text(shared.title)}{count}</h3>'
+        told = [_case(stack, risk, several=several) for stack, risk in cases]
+        if len(told) == 1:
+            yield f"<p>{told[0]}</p>"
+        else:
+            # A fold of one or two would be as long as what it hides.
+            open_cases = len(told) if len(told) <= _MOST_OPEN + 2 else _MOST_OPEN
+            yield _cases(told[:open_cases])
+            if rest := told[open_cases:]:
+                yield f"<details><summary>and {len(rest):,} more cases</summary>{_cases(rest)}</details>"
+        yield f'<p>Instead: {_sentence(shared.instead)} <span class="soft">Rule <code>{_text(shared.rule)}</code></span></p>'
+        yield "</article>"
+
+
+_MOST_OPEN: Final = 5
+
+
+def _cases(told: Iterable[str]) -> str:
+    return f'<ul class="cases">{"".join(f"<li>{one}</li>" for one in told)}</ul>'
+
+
+def _case(stack: StackReport, risk: Risk, *, several: bool) -> str:
     where = f"{_text(stack.name)} / " if several else ""
-    yield f'<article class="risk {risk.severity}">'
-    yield f'<h3><span class="tag t-{risk.severity}">{risk.severity}</span>{_text(risk.title)}</h3>'
     nodes = f", {_text(risk.nodes)}" if risk.nodes and risk.nodes != risk.subject else ""
-    yield f"<p><strong>{where}{_text(risk.subject)}</strong>{nodes}: {_sentence(risk.what)}</p>"
-    if risk.accepted is not None:
-        yield f"<p>Accepted: {_sentence(risk.accepted)}</p>"
-    yield f'<p>Instead: {_sentence(risk.instead)} <span class="soft">Rule <code>{_text(risk.rule)}</code></span></p>'
-    yield "</article>"
+    accepted = f"<br>Accepted: {_sentence(risk.accepted)}" if risk.accepted is not None else ""
+    return f"<strong>{where}{_text(risk.subject)}</strong>{nodes}: {_sentence(risk.what)}{accepted}"
 
 
 def _folded_risks(found: Sequence[tuple[StackReport, Risk]], title: str, *, several: bool, is_open: bool) -> Iterator[str]:
     if found:
         yield f'<details class="fold"{" open" if is_open else ""}><summary><h2>{title}</h2></summary>'
-        for stack, risk in found:
-            yield from _risk(stack, risk, several=several)
+        yield from _rules(found, several=several)
         yield "</details>"
 
 
@@ -207,12 +235,12 @@ def _restarts(stack: StackReport) -> Iterator[str]:
         return
     yield "<h3>Restarts</h3>"
     for plan in stack.restarts:
-        yield from _restart(plan)
+        yield from _restart(plan, stack.stop)
     yield from _and_more(stack.more_restarts, "set")
 
 
-def _restart(plan: RestartPlan) -> Iterator[str]:
-    name, text = restart_text(plan)
+def _restart(plan: RestartPlan, stop: Stop | None) -> Iterator[str]:
+    name, text = restart_text(plan, stop)
     yield f"<details><summary><strong>{_text(name)}</strong>: {_text(text)}</summary>"
     yield f'<ol class="b">{"".join(f"<li>{_text(names)}</li>" for names in plan.batches)}</ol>'
     yield from _and_more(plan.more, "batch", "batches")

@@ -31,6 +31,8 @@ code,.m,.field{overflow-wrap:anywhere}
 .risk{border:1px solid var(--line);border-left:5px solid var(--line);border-radius:6px;
 padding:10px 14px;margin:0 0 12px;overflow-wrap:anywhere}
 .risk h3{margin:0 0 4px}
+.risk h3 .soft{font-weight:400}
+.cases{margin:2px 0;padding-left:18px}
 .danger{border-left-color:var(--danger);background:var(--danger-bg)}
 .caution{border-left-color:var(--caution);background:var(--caution-bg)}
 .info{border-left-color:var(--info);background:var(--info-bg)}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nodestead.changes.labels import counted
+from nodestead.changes.names import counted
 from nodestead.changes.rule import Severity
 from nodestead.reports.escape import code, fenced, html_code, names, prose, units
 from nodestead.reports.model import Entry, FieldReport, Report, Risk, StackReport
@@ -13,6 +13,7 @@ from nodestead.reports.words import (
     MARKS,
     batch_lines,
     capacity_rows,
+    cases_by_rule,
     concerned,
     counts_text,
     failures_by_stacks,
@@ -180,16 +181,13 @@ def _where(link: str | None) -> str:
 
 def _risks(found: Sequence[tuple[StackReport, Risk]], *, several: bool) -> Iterator[str]:
     """A part for each case; those of one rule stand together, and what to do instead is said once."""
-    by_rule: dict[tuple[str, str, str], list[tuple[StackReport, Risk]]] = {}
-    for stack, risk in found:
-        by_rule.setdefault((risk.rule, risk.title, risk.instead), []).append((stack, risk))
-    for (rule, title, instead), cases in by_rule.items():
-        remedy = f"*Instead:* {prose(instead, 400)} ({code(rule, 60)})"
+    for shared, cases in cases_by_rule(found):
+        title, remedy = prose(shared.title, 120), f"*Instead:* {prose(shared.instead, 400)} ({code(shared.rule, 60)})"
         first, *others = [_case(stack, risk, several=several) for stack, risk in cases]
         if not others:
-            yield f"- **{prose(title, 120)}** — {first}\n  {remedy}"
+            yield f"- **{title}** — {first}\n  {remedy}"
             continue
-        yield f"- **{prose(title, 120)}**, {len(cases):,} cases\n  {remedy}\n  - {first}"
+        yield f"- **{title}**, {len(cases):,} cases\n  {remedy}\n  - {first}"
         yield from (f"  - {other}" for other in others)
 
 
@@ -236,7 +234,7 @@ def _facts(stack: StackReport, *, several: bool) -> str:
     if is_unchanged(stack):
         return "\n".join([*lines, "No change."])
     for plan in stack.restarts[:_MOST_HEADLINES]:
-        name, text = restart_text(plan)
+        name, text = restart_text(plan, stack.stop)
         lines.append(f"- {code(name, 80)}: **{text}**")
     told = headlines(stack)
     for name, entry in told[:_MOST_HEADLINES]:
@@ -275,7 +273,7 @@ def _capacity(stack: StackReport) -> Iterable[str]:
 
 def _order(stack: StackReport) -> Iterable[str]:
     for plan in stack.restarts:
-        name, text = restart_text(plan)
+        name, text = restart_text(plan, stack.stop)
         yield "\n".join([f"- {code(name, 80)}: {text}", *(f"  {_numbered(line)}" for line in batch_lines(plan, _MOST_BATCHES))])
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "RestartPlan",
     "Risk",
     "StackReport",
+    "Stop",
     "Topology",
     "Value",
     "read_report",
@@ -120,6 +121,13 @@ class RestartPlan(Model):
         return len(self.batches) + self.more
 
 
+class Stop(Model):
+    """What is certain to stop the update before it is through, so that not all of what is told happens."""
+
+    rules: list[Short] = Field(max_length=100, description="The rules that found it; none where it is the guard of a set alone.")
+    in_preview: bool = Field(description="Whether the preview fails already, before anything is done.")
+
+
 class Capacity(Model):
     """What a stack asks of a cluster."""
 
@@ -179,6 +187,7 @@ class StackReport(Model):
     more_risks: Count = Field(default=0, description="Risks that are left out, none worse than the last that is there.")
     restarts: list[RestartPlan] = Field(default_factory=list, max_length=1_000)
     more_restarts: Count = Field(default=0, description="Sets of which pods restart and that are left out.")
+    stop: Stop | None = Field(default=None, description="What stops the update; none where nothing is known to.")
     before: Capacity | None = None
     after: Capacity | None = None
     groups: list[Group] = Field(default_factory=list, max_length=1_000)

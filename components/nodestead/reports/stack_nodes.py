@@ -174,6 +174,7 @@ def _node(item: Item, objects: StackObjects) -> StackNode:
     own = objects.by_node.get((item.namespace, item.node), []) if item.node else []
     volumes = mappings(at(pod, "volumes"))
     mounted = list(_mounted(item, volumes, objects))
+    given = list(_given(item, mounted))
     containers = mappings(at(pod, "containers"))
     count = item.at("spec", "replicas")
     services = [one for one in own if one.kind == "Service"]
@@ -190,10 +191,10 @@ def _node(item: Item, objects: StackObjects) -> StackNode:
         claims=tuple(_claims(item, volumes, own, objects)),
         keys=tuple(_keys(item, volumes, objects)),
         has_signer=any(_port_named(one, "privval") for one in services),
-        dials=objects.directory.numbers(_given(item, mounted), item.namespace, item.node),
+        dials=objects.directory.numbers(given, item.namespace, item.node),
         outside=_finds_peers_outside(item, objects),
         explores=not any(_PEX_OFF in text for one in mounted for text in texts(one.at("data"))),
-        others=frozenset(found for text in _given(item, mounted) for found in _of_other_stacks(text)),
+        others=frozenset(found for text in given for found in _of_other_stacks(text)),
     )
 
 

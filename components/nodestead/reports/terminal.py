@@ -10,6 +10,7 @@ from nodestead.reports.model import Entry, FieldReport, Report, Risk, StackRepor
 from nodestead.reports.words import (
     batch_lines,
     capacity_rows,
+    cases_by_rule,
     concerned,
     counts_text,
     failures_by_stacks,
@@ -122,17 +123,14 @@ def _paint(report: Report) -> str:
 
 def _risks(report: Report, severity: Severity, title: str, page: _Page, *, several: bool) -> Iterator[str]:
     found = of_severity(report, severity)
-    # Those of one rule stand together, and what to do instead is said once.
-    by_rule: dict[tuple[str, str, str], list[tuple[StackReport, Risk]]] = {}
-    for stack, risk in found[:_MOST_RISKS]:
-        by_rule.setdefault((risk.rule, risk.title, risk.instead), []).append((stack, risk))
-    for (rule, name, instead), cases in by_rule.items():
+    # What to do instead is said once.
+    for shared, cases in cases_by_rule(found[:_MOST_RISKS]):
         count = f", {len(cases):,} cases" if len(cases) > 1 else ""
         yield ""
-        yield from page.wrapped(f"{title}  {name} ({rule}){count}", rest="  ", paint=severity)
+        yield from page.wrapped(f"{title}  {shared.title} ({shared.rule}){count}", rest="  ", paint=severity)
         for stack, risk in cases:
             yield from _risk(stack, risk, page, several=several, mark="- " if count else "")
-        yield from page.wrapped(f"Instead: {instead}", "  ")
+        yield from page.wrapped(f"Instead: {shared.instead}", "  ")
     if len(found) > _MOST_RISKS:
         yield from page.wrapped(f"and {len(found) - _MOST_RISKS:,} more", "  ")
 
@@ -180,7 +178,7 @@ def _stack(stack: StackReport, page: _Page, *, several: bool) -> Iterator[str]:
     if not has_changes(stack):
         return
     for plan in stack.restarts:
-        name, text = restart_text(plan)
+        name, text = restart_text(plan, stack.stop)
         yield from page.wrapped(f"{name}: {text}", rest="  ")
         if plan.batch_count > 1:
             for line in batch_lines(plan, _MOST_BATCHES):

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from nodestead.changes.compare import Change
-from nodestead.changes.labels import counted
-from nodestead.changes.names import folded_names
+from nodestead.changes.names import counted, folded_names
 from nodestead.changes.plain import at, mappings
 from nodestead.changes.snapshot import Item, SetFacts, Snapshot
 from nodestead.changes.versions import image_parts

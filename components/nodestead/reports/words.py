@@ -1,16 +1,17 @@
 """The sentences of a report, which every writer shows in its own way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from nodestead.changes.rule import Severity
 from nodestead.changes.workloads import WORKLOADS
-from nodestead.reports.model import Capacity, Counts, Entry, Report, RestartPlan, Risk, StackReport
+from nodestead.reports.model import Capacity, Counts, Entry, Report, RestartPlan, Risk, StackReport, Stop
 
 __all__ = [
     "MARKS",
     "batch_lines",
     "capacity_rows",
+    "cases_by_rule",
     "concerned",
     "counts_text",
     "failures_by_stacks",
@@ -37,6 +38,14 @@ def of_severity(report: Report, severity: Severity) -> list[tuple[StackReport, R
     """The risks of one severity in all stacks that nobody accepted, but for what is told of every restart anyway."""
     risks = ((stack, risk) for stack in report.stacks for risk in stack.risks if not _is_told(stack, risk))
     return [(stack, risk) for stack, risk in risks if risk.severity == severity and risk.accepted is None]
+
+
+def cases_by_rule(found: Iterable[tuple[StackReport, Risk]]) -> list[tuple[Risk, list[tuple[StackReport, Risk]]]]:
+    """The cases of each rule, with the first of them for what they share: severity, title and what to do instead."""
+    by_rule: dict[tuple[str, ...], list[tuple[StackReport, Risk]]] = {}
+    for stack, risk in found:
+        by_rule.setdefault((risk.rule, risk.severity, risk.title, risk.instead), []).append((stack, risk))
+    return [(cases[0][1], cases) for cases in by_rule.values()]
 
 
 def _is_told(stack: StackReport, risk: Risk) -> bool:
@@ -93,6 +102,9 @@ def verdict(report: Report, where: str = "") -> str:
         one_set = [plan for stack in report.stacks for plan in stack.restarts]
         batches = f" in {plural(one_set[0].batch_count, 'batch', 'batches')}" if len(one_set) == 1 else ""
         said += f": {plural(pods, 'pod')} restart{'s' * (pods == 1)}{batches}"
+        stopped = sum(plan.pods for stack in report.stacks if stack.stop is not None for plan in stack.restarts)
+        if stopped:
+            said += f", {'' if stopped == pods else f'{stopped:,} of them only '}if the update gets that far"
     return said
 
 
@@ -130,18 +142,36 @@ def counts_text(counts: Counts) -> str:
     return f"Objects: {', '.join(parts) or 'none changed'}"
 
 
-def restart_text(plan: RestartPlan) -> tuple[str, str]:
-    """The set, and what its pods do: `9 of 9 pods restart in 3 batches`."""
+def restart_text(plan: RestartPlan, stop: Stop | None) -> tuple[str, str]:
+    """The set, and what its pods do: `9 of 9 pods restart in 3 batches`.
+
+    Args:
+        plan: The pods.
+        stop: What stops the update of the stack.
+    """
     of = f" of {plan.running:,}" if plan.running is not None else ""
     pods = f"{plan.pods:,}{of} {'pod' if plan.pods == 1 and plan.running in (None, 1) else 'pods'}"
     text = f"{pods} restart{'s' * (plan.pods == 1)}"
     if plan.batch_count:
         text += f" in {plural(plan.batch_count, 'batch', 'batches')}"
+    if stop is not None:
+        text += f", if the update gets that far: {_stop_text(stop)}"
     if plan.replaced:
         text += "; workloads are deleted and made anew, so their pods stop first"
     if plan.all_at_once:
         text += "; at some time none of the set runs"
     return plan.set, text
+
+
+def _stop_text(stop: Stop) -> str:
+    """`volume-shrunk stops it`, `network-changed and protected-deleted stop it in its preview`."""
+    shown, left = stop.rules[:_MOST_RULES], len(stop.rules) - _MOST_RULES
+    named = [*shown, *([f"{left} more"] if left > 0 else [])] or ["a guard"]
+    who = " and ".join(part for part in (", ".join(named[:-1]), named[-1]) if part)
+    return f"{who} stop{'s' * (len(named) == 1)} it{' in its preview' * stop.in_preview}"
+
+
+_MOST_RULES: Final = 3
 
 
 def batch_lines(plan: RestartPlan, most: int) -> Iterator[str]:

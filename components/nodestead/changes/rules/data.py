@@ -100,7 +100,8 @@ def _data_abandoned(comparison: Comparison) -> Iterator[Found]:
         if signing and not refused:
             signs = "signs" if len(signing) == 1 else "sign"
             end = f"; {folded_names(signing)} {signs} on without what tells which blocks have been signed, and may sign twice"
-        yield Found(name, f"{now}; {data}{end}", tuple(_node(item) for item, _, _ in found))
+        nodes = tuple(_node(item) for item, _, _ in found)
+        yield Found(name, f"{now}; {data}{end}", nodes, "preview" if refused else None)
     yield from _renamed_nodes(comparison, told)
     for name, changed in facts.items():
         if name not in told and "persistence.kind" in changed and changed["persistence.kind"][0] != "ephemeral":

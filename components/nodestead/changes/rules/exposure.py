@@ -150,7 +150,7 @@ def _port_taken(comparison: Comparison) -> Iterator[Found]:
             f" still {'has' if one else 'have'} {until}: the API server refuses it in the preview, an update without one stops"
             " there, half done"
         )
-        yield Found(name, what, tuple(wanted))
+        yield Found(name, what, tuple(wanted), "preview")
 
 
 # ---- peers

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from nodestead.changes.compare import Absent, Comparison
+from nodestead.changes.compare import Absent, Change, Comparison
 from nodestead.changes.guards import guards, is_same_node, place
 from nodestead.changes.mounts import CONSENSUS_KEY, ETHEREUM_KEY, NODE_KEY, KeyUse, held_keys, is_known, key_uses
 from nodestead.changes.names import folded_names
 from nodestead.changes.plain import mappings
-from nodestead.changes.rule import Found, Rule
+from nodestead.changes.rule import Found, Rule, Stop
 from nodestead.changes.sets import fact_changes, node_names, refused_sets
 from nodestead.changes.snapshot import Item, Snapshot, subject
 from nodestead.changes.workloads import WORKLOADS, containers, replicas
@@ -51,6 +51,7 @@ def _source_changed(comparison: Comparison) -> Iterator[Found]:
     nodes: dict[str, list[str]] = {}
     files: dict[str, dict[str, bool]] = {}
     said: dict[str, dict[str, None]] = {}
+    stopped = {subject(change.item) for change in comparison.of_kind("Secret") if _is_refused(change)}
     for item, use, old_use, text in _other_keys(comparison, renewed):
         name = subject(item)
         nodes.setdefault(name, []).append(_node(item))
@@ -68,9 +69,12 @@ def _source_changed(comparison: Comparison) -> Iterator[Found]:
         else:
             texts = list(said[name])
             first = texts[0] if len(texts) == 1 else f"{texts[0]}, and the like on {len(texts) - 1} more"
-        refused = "; the update is refused in its preview" if "keys.generation" in facts.get(name, {}) else ""
+        refused = "keys.generation" in facts.get(name, {})
+        end = "; the update is refused in its preview" if refused else ""
         # No colon: a report hides what stands behind the name of a key and a colon.
-        yield Found(name, f"{first}; {_costs(kinds)}{refused}", tuple(dict.fromkeys(nodes.get(name, ()))))
+        what = f"{first}; {_costs(kinds)}{end}"
+        stops: Stop | None = "preview" if refused else "update" if name in stopped else None
+        yield Found(name, what, tuple(dict.fromkeys(nodes.get(name, ()))), stops)
 
 
 def _files_of(snapshot: Snapshot, name: str) -> Iterator[str]:
@@ -133,10 +137,17 @@ def _renewed(comparison: Comparison) -> _Renewed:
         # An entry that comes is somebody else's key.
         fields = [one for one in change.fields if one.path[:1] in (("data",), ("stringData",))]
         entries = {one.path[1] if len(one.path) > 1 else "*" for one in fields if not isinstance(one.old, Absent)}
-        refused = old.at("immutable") is True and change.operation != "replace"
-        end = "; it is immutable, and the API server refuses that" if refused else ""
+        end = "; it is immutable, and the API server refuses that" if _is_refused(change) else ""
         found[new.namespace, new.name] = (f"other content of Secret {new.name}{end}", entries)
     return found
+
+
+def _is_refused(change: Change) -> bool:
+    """Whether an immutable Secret gets other content in place, which the API server refuses."""
+    old, new = change.old, change.new
+    if old is None or new is None or old.name != new.name or old.at("immutable") is not True:
+        return False
+    return change.operation != "replace" and (change.touches("data") or change.touches("stringData"))
 
 
 # ---- keys that go
@@ -249,14 +260,15 @@ def _moved(comparison: Comparison) -> Iterator[Found]:
             continue
         owners = ", ".join(place(one, came[0]) for one in left)
         end = _BOTH
+        stops: Stop | None = None
         if refused or name in refused_sets(comparison):
-            end = "the update is refused in its preview"
+            end, stops = "the update is refused in its preview", "preview"
         elif all(one.namespace == other.namespace and one.subject != other.subject for one in left for other in came):
             # What is new is made before what goes is deleted, and of one name there is one.
-            end = f"its guard, which {owners} still holds, stops the update before {nodes} starts"
+            end, stops = f"its guard, which {owners} still holds, stops the update before {nodes} starts", "update"
         told.update((one.namespace, one.node) for one in came)
         what = _moves(f"the consensus key {address}", owners, nodes, end)
-        yield Found(name, what, tuple(dict.fromkeys(one.node for one in (*left, *came))))
+        yield Found(name, what, tuple(dict.fromkeys(one.node for one in (*left, *came))), stops)
     before = _holders(comparison.base)
     for key, pods in _holders(comparison.head).items():
         had = {item.name for _, item in before.get(key, ())}

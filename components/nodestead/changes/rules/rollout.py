@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 from nodestead.changes.compare import Change, Comparison
-from nodestead.changes.labels import counted
 from nodestead.changes.mounts import claims, scaled_down
-from nodestead.changes.names import folded_names
+from nodestead.changes.names import counted, folded_names
 from nodestead.changes.rule import Found, Rule
 from nodestead.changes.sets import deleted_claims, refused_sets, upheavals, validators
 from nodestead.changes.snapshot import Item, Snapshot, subject
@@ -220,6 +219,7 @@ def _protected_deleted(comparison: Comparison) -> Iterator[Found]:
             name,
             f"the update would {does} {named} and fails, in its preview already: {is_are}",
             tuple(item.name for item in items),
+            "preview",
         )
 
 

@@ -62,7 +62,7 @@ def _moved(comparison: Comparison) -> Iterator[Found]:
         refused = "namespace" in fact_changes(comparison).get(one.name, {})
         end = "; the update is refused in its preview" if refused else ""
         what = f"from namespace {old} to {new}: the nodes start with empty volumes there, and in {old} {_stays(one)}{end}"
-        yield Found(one.name, what, _nodes(one))
+        yield Found(one.name, what, _nodes(one), "preview" if refused else None)
 
 
 # Those that have a rule of their own.
@@ -82,6 +82,7 @@ def _network(comparison: Comparison) -> Iterator[Found]:
                 name,
                 f"{', '.join(said)}: the data was made for the old value, and the update is refused in its preview",
                 node_names(comparison, name),
+                "preview",
             )
 
 

@@ -10,7 +10,7 @@ from nodestead.changes.plain import at, mapping
 from nodestead.changes.rule import Found, Rule
 from nodestead.changes.sets import fact_changes, value_text
 from nodestead.changes.snapshot import Item, subject
-from nodestead.config.fragments import quantity_amount
+from nodestead.config.quantity import quantity_amount
 
 __all__ = ["RULES"]
 
@@ -48,15 +48,16 @@ def _sizes(comparison: Comparison, *, grow: bool) -> Iterator[Found]:
             if grow
             else f"{which} would go from {one} to {other}: the API server refuses it, and the update stops there, half done"
         )
-        yield Found(name, what, _nodes(items))
+        yield Found(name, what, _nodes(items), None if grow else "update")
     told = {name for name, _, _ in templates}
     facts = fact_changes(comparison)
     for (name, one, other), items in templates.items():
-        yield Found(name, _of_template(one, other, "persistence.size" in facts.get(name, {})), _nodes(items))
+        refused = "persistence.size" in facts.get(name, {})
+        yield Found(name, _of_template(one, other, refused), _nodes(items), "preview" if refused else None)
     for name, changed in facts.items():
         one, other = changed.get("persistence.size", (None, None))
         if name not in told and _moves(one, other, grow=grow):
-            yield Found(name, _of_template(str(one), str(other), refused=True))
+            yield Found(name, _of_template(str(one), str(other), refused=True), stops="preview")
 
 
 def _of_template(old: str, new: str, refused: bool) -> str:  # noqa: FBT001
@@ -93,20 +94,19 @@ def _class_changed(comparison: Comparison) -> Iterator[Found]:
     for (name, text), items in claims.items():
         refused = any(fact in facts.get(name, {}) for fact in _FACTS)
         end = "the update is refused in its preview" if refused else "the API server refuses it, and the update fails there"
-        yield Found(name, f"{text} of {_names(items)}: {end}; nothing is deleted", _nodes(items))
+        what = f"{text} of {_names(items)}: {end}; nothing is deleted"
+        yield Found(name, what, _nodes(items), "preview" if refused else "update")
     for (name, text), items in templates.items():
         refused = any(fact in facts.get(name, {}) for fact in _FACTS)
         end = "the update is refused in its preview" if refused else "the StatefulSet has to be replaced for it"
-        yield Found(
-            name, f"{text} in the template of its claims: claims that are there stay as they are, and {end}", _nodes(items)
-        )
+        what = f"{text} in the template of its claims: claims that are there stay as they are, and {end}"
+        yield Found(name, what, _nodes(items), "preview" if refused else None)
     told = {name for name, _ in (*claims, *templates)}
     for name, changed in facts.items():
         said = [f"{fact} {value_text(*changed[fact])}" for fact in _FACTS if fact in changed]
         if said and name not in told:
-            yield Found(
-                name, f"{', '.join(said)}: claims that are there stay as they are, and the update is refused in its preview"
-            )
+            what = f"{', '.join(said)}: claims that are there stay as they are, and the update is refused in its preview"
+            yield Found(name, what, stops="preview")
 
 
 _FACTS = ("persistence.accessModes", "persistence.storageClass", "persistence.annotations")

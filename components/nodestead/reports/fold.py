@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nodestead.changes.compare import ABSENT, Change, FieldChange, Operation, Path
-from nodestead.changes.folded_fields import FoldedField, Patience, folded_field, given_line, importance, one_line
-from nodestead.changes.labels import counted
-from nodestead.changes.names import folded_names, template
+from nodestead.changes.names import counted, folded_names, template
 from nodestead.changes.snapshot import Item
 from nodestead.changes.workloads import WORKLOADS, replicas
+from nodestead.reports.folded_fields import FoldedField, Patience, folded_field, given_line, importance, one_line
 
 __all__ = ["FoldedEntry", "fold"]
 

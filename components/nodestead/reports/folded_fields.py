@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nodestead.changes.compare import Change, FieldChange, Path, path_text
-from nodestead.changes.labels import label, short_image, without_flag
 from nodestead.changes.secrecy import shown
-from nodestead.changes.text_changes import is_long, text_changes
 from nodestead.changes.workloads import WORKLOADS
+from nodestead.reports.labels import label, short_image, without_flag
+from nodestead.reports.text_changes import is_long, text_changes
 
 __all__ = ["FoldedField", "FoldedValue", "Patience", "folded_field", "given_line", "importance", "one_line"]
 

@@ -1,13 +1,12 @@
-"""What people call fields and objects."""
+"""What people call fields."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from nodestead.changes.compare import Path, path_text
-from nodestead.changes.snapshot import PROVIDER_TYPE
 from nodestead.changes.versions import image_parts
 
-__all__ = ["counted", "label", "short_image", "without_flag"]
+__all__ = ["label", "short_image", "without_flag"]
 
 _POD: Final = ("spec", "template", "spec")
 _CONTAINERS = ("containers", "initContainers")
@@ -35,8 +34,6 @@ _LABELS: Mapping[tuple[str, Path], str] = {
 }
 
 _PORT_LABELS = {"nodePort": "node port", "port": "port", "targetPort": "target port", "appProtocol": "protocol"}
-
-_NOUNS = {"PersistentVolumeClaim": "claim", "Secret": "Secret", PROVIDER_TYPE: "provider"}
 
 
 def label(kind: str, path: Path) -> str:
@@ -115,20 +112,3 @@ def _named(image: str) -> tuple[str, str]:
     """Repository, and tag or digest."""
     repository, tag, digest = image_parts(image)
     return repository, "@".join(part for part in (tag, digest[:19]) if part)
-
-
-def counted(count: int, kind: str, *, nodes: bool = False) -> str:
-    """`9 nodes`, `1 claim`, `3 NetworkPolicies`."""
-    noun = "node" if nodes else _NOUNS.get(kind) or kind.rsplit(":", 1)[-1]
-    return f"{count:,} {noun if count == 1 else _plural(noun)}"
-
-
-_PLURALS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("y", lambda noun: f"{noun[:-1]}ies"),
-    ("ch", lambda noun: f"{noun}es"),
-    ("s", lambda noun: f"{noun}es" if noun.endswith("ss") else noun),
-)
-
-
-def _plural(noun: str) -> str:
-    return next((make(noun) for end, make in _PLURALS if noun.endswith(end)), f"{noun}s")
