@@ -18,6 +18,12 @@ _OWN = Path(__file__).resolve().parents[2] / "components"
 _LOCAL = re.compile(
     r"^\s*(?!(-e |--editable[ =])?\s*\./components/?\s*(#|$))(-e|--editable|\.{0,2}/|file:|[^#\s]+\s*@\s*file:)", re.MULTILINE
 )
+# All of the tree, no hook that the head's packages may have put there, and no file of git-lfs: none is a package, and the sign-in
+# for its server is gone.
+_AS_IT_IS = (
+    *("-c", "core.hooksPath=/dev/null", "-c", "core.sparseCheckout=false"),
+    *("-c", "filter.lfs.smudge=", "-c", "filter.lfs.process=", "-c", "filter.lfs.required=false"),
+)
 _NAMES = (":(glob,top)**/*requirements*", ":(glob,top)**/*constraints*", ":(glob,top)**/pyproject.toml", ":(glob,top)**/setup.*")
 
 
@@ -38,7 +44,7 @@ def install() -> None:
     base_python = ""
     if base and _differs(requirements, base):
         # Requirements may name folders of the repository, which have to be those of the base.
-        command(["git", "worktree", "add", "--quiet", "--detach", str(folder / "base-tree"), base])
+        command(["git", *_AS_IT_IS, "worktree", "add", "--quiet", "--detach", str(folder / "base-tree"), base])
         there = folder / "base-tree" / command(["git", "rev-parse", "--show-prefix"]).strip()
         if (there / requirements).is_file():
             base_python = str(_environment(folder / "base", ["-r", requirements], there))

@@ -1,11 +1,16 @@
 """`nodestead graph`: what it prints, where it writes, and how it refuses."""
 
+import random
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from nodestead.preview.cli import main
+from nodestead.reports.mermaid import mermaid
+from nodestead.reports.model import Topology
+from nodestead.reports.svg import svg
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -49,6 +54,36 @@ def test_a_file_is_written_in_the_format_that_its_name_or_the_option_says(
     assert graph("--out", str(tmp_path / name), *args) == 0
     assert (tmp_path / name).read_text().startswith(start)
     assert capsys.readouterr().out == ""
+
+
+EVIL = (
+    '"]', '"', "`md`", "%%{init: {'securityLevel': 'loose'}}%%", 'click n1 href "javascript:x"', "<script>", "</div>", "```",
+    "end", "subgraph", "\n", "\r", "\u2028", "\x00", "#quot;", "&quot;", "-->", "|", "$$x$$", ":fa-x", "fa:fa-x", "\\n", "{{",
+    "}}", ";", "@{ shape: x }", ":::c", "<!--", "\u202e", "**b**", "http://x.y", "[a](b)", "\x1b[31m",
+)  # fmt: skip
+LINE = re.compile(
+    r"flowchart LR|  n\d+(\(\[Q\]\)|\[Q\]|\[\(Q\)\]|\{\{Q\}\})|  n\d+ -->(\|Q\|)? n\d+"
+    r"|  classDef [a-z]+ [a-z0-9#:, -]+|  class [n0-9,]+ [a-z]+"
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_label_says_anything_to_mermaid_to_html_or_to_markdown(seed: int) -> None:
+    chosen = random.Random(seed)
+
+    def text() -> str:
+        return "".join(chosen.choice((*EVIL, "abc", " ")) for _ in range(chosen.randint(0, 8)))
+
+    kinds = ("internet", "network", "nodes", "entry", "claim", "key", "signer", "other")
+    nodes = [{"id": f"a{number}", "kind": kind, "title": text(), "detail": [text()]} for number, kind in enumerate(kinds)]
+    edges = [{"source": "a0", "target": "a1", "label": text()}]
+    drawn = Topology.model_validate({"nodes": nodes, "edges": edges})
+
+    for line in mermaid(drawn).splitlines():
+        assert LINE.fullmatch(re.sub('"[^"]*"', "Q", line))
+        for label in re.findall('"([^"]*)"', re.sub(r"#\d+;", "", line)):
+            assert not re.search(r"[`<>%{}|\\$&;@*_~:\[\]]", label.replace("<br/>", ""))
+    assert ET.fromstring(svg(drawn)).tag.endswith("svg")
 
 
 def test_an_unknown_stack_is_refused_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -207,6 +207,13 @@ def test_standard_input_is_a_file_and_only_one(
         (b'{"format": "nodestead-report", "version": 99}', "it is no report of this version of nodestead"),
         (b'{"format": "nodestead-report", "version": 1', "it is no report of this version of nodestead"),
         (b'{"version": 3, "deployment": {}}', "it is the exported state of a stack"),
+        (b'{"steps": []}{"steps": []}', "it holds more than one preview"),
+        (b'{"steps": []}\nwarning: x\n{\n  "config": {}, "steps": []\n}\n', "it holds more than one preview"),
+        (b'{"steps": ' + b"[" * 1_000_000, "its JSON is nested too deep"),
+        (b'{"steps": [' + b"1" * 100_000 + b"]}", "its JSON holds a number of thousands of digits"),
+        (b"{\n" * 1_000_000, "it is no JSON"),
+        ("{}".encode("utf-32"), "it is no text"),
+        (b"\xff\xfe{\x00\xd8", "it is no text"),
     ],
 )
 def test_a_file_that_is_none_is_a_stack_that_is_not_compared_and_the_rest_is(
@@ -220,6 +227,33 @@ def test_a_file_that_is_none_is_a_stack_that_is_not_compared_and_the_rest_is(
     assert broken.name == "broken.json"
     assert [line[: len(expected)] for line in broken.failures] == [expected]
     assert {risk.rule for risk in good.risks} == RISKS["image"]
+
+
+@pytest.mark.parametrize("between", ["", "\n", "\nwarning: a new version is there\n"])
+@pytest.mark.parametrize(("case", "second"), [("image", "image"), ("image", "image-stream"), ("image-stream", "image-stream")])
+def test_of_two_previews_in_one_file_none_is_left_out_unsaid(folder: Path, between: str, case: str, second: str) -> None:
+    (folder / "x.json").write_text(recorded(case) + (between or "\n" * ("stream" in case)) + recorded(second))
+
+    (stack,) = reviewed("x.json").stacks
+
+    assert stack.failures == ["it holds more than one preview; write each to a file of its own and name all of them"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_preview_is_read_in_every_encoding_that_a_shell_redirects_in(folder: Path, encoding: str) -> None:
+    (folder / "x.json").write_bytes(f"warning: new version\n{recorded('image')}\nerror: x\n".encode(encoding))
+
+    assert {risk.rule for stack in reviewed("x.json").stacks for risk in stack.risks} == RISKS["image"]
+
+
+def test_more_stacks_than_a_report_holds_are_told_and_fail_it(folder: Path) -> None:
+    (folder / "x.json").write_text("")
+
+    stacks = reviewed(*["x.json"] * 501).stacks
+
+    assert len(stacks) == 500
+    assert stacks[-1].name == "and 2 more"
+    assert stacks[-1].failures == ["a report holds 500 stacks, so these are left out: review them by themselves"]
 
 
 def test_a_preview_that_failed_before_it_named_its_stack_goes_by_its_file(folder: Path) -> None:

@@ -591,6 +591,33 @@ def test_the_base_has_requirements_of_its_own_where_they_differ(
     assert bool(said["base-python"]) == (len(environments) == 2)
 
 
+def test_the_tree_of_the_base_needs_no_git_lfs_and_runs_no_hook(
+    installed: list[tuple[str, Path]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = tmp_path / "repository"
+    project.mkdir()
+    git(project, "init", "-q")
+    (project / "requirements.txt").write_text("./lib\n")
+    (project / ".gitattributes").write_text("*.bin filter=lfs\n")
+    (project / "big.bin").write_text("version https://git-lfs.github.com/spec/v1\n")
+    commit(project, "base")
+    hook = project / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    hook.chmod(0o755)
+    for key, value in {"smudge": "false", "process": "false", "required": "true"}.items():
+        git(project, "config", f"filter.lfs.{key}", value)
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("REQUIREMENTS", "requirements.txt")
+    monkeypatch.setenv("BASE", git(project, "rev-parse", "HEAD"))
+    import install
+
+    install.install()
+
+    assert [what.split()[0] for what, _ in installed] == ["head", "base"]
+    assert not (tmp_path / "ran").exists()
+
+
 def test_without_requirements_the_action_brings_nodestead(
     installed: list[tuple[str, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,15 +81,16 @@ class Rendered:
     failures: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def rendered_all(trees: Sequence[Tree], *, program: bool, seconds: float = SECONDS) -> list[Rendered]:
+def rendered_all(trees: Sequence[Tree], *, program: bool, seconds: float = SECONDS, beside: Path | None = None) -> list[Rendered]:
     """Renders trees side by side.
 
     Args:
         trees: The trees.
         program: Whether their folders hold Pulumi programs, which are run under mocks.
         seconds: How long each process may take.
+        beside: Where the processes have their temporary files; that of this process where none is given.
     """
-    renderer = Renderer(seconds)
+    renderer = Renderer(seconds, beside)
     with ThreadPoolExecutor(max_workers=max(len(trees), 1)) as pool:
         try:
             tasks = [pool.submit(renderer.program if program else renderer.stacks, tree) for tree in trees]
@@ -103,8 +104,9 @@ def rendered_all(trees: Sequence[Tree], *, program: bool, seconds: float = SECON
 class Renderer:
     """Starts the processes, and ends them where they are not waited for."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, beside: Path | None = None) -> None:
         self._seconds = seconds
+        self._beside = beside
         self._running: set[subprocess.Popen[str]] = set()
         self._ended = False
 
@@ -119,11 +121,12 @@ class Renderer:
         done = Rendered()
         if not tree.stacks:
             return done
-        wanted = [part for name in tree.stacks for part in ("--stack", name)]
+        # In one word, since the name of a file may begin with a dash.
+        wanted = [f"--stack={name}" for name in tree.stacks]
         text, problem = self._run(tree, ["-P", "-m", "nodestead.preview.cli", "snapshot", *wanted, "--dir", str(tree.folder)])
         for line in text.splitlines():
             try:
-                found = snapshot_from_json(line)
+                found = _snapshot_of(line, tree)
                 done.snapshots[found.stack] = found
             except (SnapshotError, RecursionError) as error:
                 name, reason = _failure_from_json(line) or ("", "")
@@ -132,31 +135,41 @@ class Renderer:
                 problem = problem or str(error)
         for name in tree.stacks:
             if name not in done.snapshots and name not in done.failures:
-                done.failures[name] = problem or "its code gives no snapshot of it"
+                done.failures[name] = problem or _NOTHING
         return done
 
     def program(self, tree: Tree) -> Rendered:
         """All stacks of a program, each by a process: what a program's modules register, they register once."""
         done = Rendered()
+        endless = ""
         for name in tree.stacks:
-            text, problem = self._run(tree, ["-P", "-m", "nodestead.recording", "--stack", name, "--dir", str(tree.folder)])
+            if endless:
+                # What hangs once may hang for each stack, and a job ends before that.
+                done.failures[name] = f"it was not run, since for {endless} it took longer than {self._seconds:g} seconds"
+                continue
+            text, problem = self._run(tree, ["-P", "-m", "nodestead.recording", f"--stack={name}", "--dir", str(tree.folder)])
+            endless = name if problem == self._too_long() else ""
             try:
                 done.snapshots[name] = snapshot_from_json(text)
             except (SnapshotError, RecursionError) as error:
-                done.failures[name] = problem or str(error)
+                done.failures[name] = problem or (str(error) if text.strip() else _NOTHING)
         return done
+
+    def _too_long(self) -> str:
+        return f"it takes longer than {self._seconds:g} seconds"
 
     def _run(self, tree: Tree, command: Sequence[str]) -> tuple[str, str]:
         """What a process hands over, and the reason where it fails."""
-        with tempfile.TemporaryDirectory(prefix="nodestead-") as scratch:
-            out, errors = Path(scratch, "snapshots"), Path(scratch, "errors")
+        with tempfile.TemporaryDirectory(prefix="nodestead-", dir=self._beside, ignore_cleanup_errors=True) as scratch:
+            out, errors, its_own = (Path(scratch, name) for name in ("snapshots", "errors", "tmp"))
+            its_own.mkdir()
             # Read by what is open: its code could put a pipe or another file in its place.
             with errors.open("w+b") as log:
                 try:
                     process = subprocess.Popen(  # noqa: S603 # no shell
                         [tree.python, *command, "--out", str(out)],
                         cwd=tree.folder,
-                        env=_environment(tree),
+                        env={**_environment(tree), "TMPDIR": str(its_own)},
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=log,
@@ -171,7 +184,7 @@ class Renderer:
                 try:
                     process.wait(self._seconds)
                 except subprocess.TimeoutExpired:
-                    return "", f"it takes longer than {self._seconds:g} seconds"
+                    return "", self._too_long()
                 finally:
                     _kill(process)
                     self._running.discard(process)
@@ -180,6 +193,15 @@ class Renderer:
             return _handed_over(out), _problem(process.returncode, told, tree)
 
 
+def _snapshot_of(line: str, tree: Tree) -> Snapshot:
+    found = snapshot_from_json(line)
+    # It is the revision's own code that names the stack.
+    if found.stack not in tree.stacks:
+        raise SnapshotError("its code gives a snapshot of something else")
+    return found
+
+
+_NOTHING: Final = "its code gives no snapshot of it"
 _LONGEST_LOG: Final = 1 << 20
 _LARGEST: Final = 1 << 30
 """Bytes of the snapshots of ten thousand nodes, and some more."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 OK, FOUND, REFUSED = 0, 1, 2
+# As of a program that SIGINT ends; by 2, a script could not tell it from a refusal.
+INTERRUPTED = 130
 
 _REPORT_CODES = (
     "exit codes: 0 no risk that fails it (--fail-on, danger by default); 1 such a risk; 2 a wrong command, or a stack that could"
@@ -60,13 +62,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt:
-        return _refused("interrupted")
+        _refused("interrupted")
+        return INTERRUPTED
     except _refusals() as error:
         return _refused(str(error))
 
 
 def _refused(message: str) -> int:
-    sys.stderr.write(f"nodestead: {message}\n")
+    from nodestead.preview.reporting import refuse
+
+    refuse(message)
     return REFUSED
 
 

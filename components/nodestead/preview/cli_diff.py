@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--program",
         metavar="DIR",
         type=Path,
-        help="compare what the Pulumi program in Python of this folder registers; it is run under mocks",
+        help="compare what the Pulumi program in Python of this folder registers; it is run under mocks, for at most 10 minutes"
+        " for each stack",
     )
     parser.add_argument("--dir", metavar="DIR", type=Path, default=Path(), help="the project's folder, or one below it (.)")
     parser.add_argument(
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from nodestead.changes.accepted import AcceptedError
     from nodestead.preview.children import ChildError
     from nodestead.preview.diff import Asked, diff
-    from nodestead.preview.reporting import acceptances, emit
+    from nodestead.preview.reporting import acceptances, emit, refuse
     from nodestead.preview.revisions import RevisionError, ended_cleanly
 
     asked = Asked(args.base, args.head, args.dir, args.program, args.stack or (), args.base_python)
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         with ended_cleanly():
             report = diff(asked, lambda folder: acceptances(args, folder))
     except (AcceptedError, ChildError, RevisionError) as error:
-        sys.stderr.write(f"nodestead: {error}\n")
+        refuse(str(error))
         return 2
     return emit(report, args)
 

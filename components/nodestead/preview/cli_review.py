@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         0 where no risk fails it, 1 where one does, 2 where a file is refused or its preview failed.
     """
     from nodestead.changes.accepted import AcceptedError
-    from nodestead.preview.reporting import ReportingError, acceptances, emit
+    from nodestead.preview.reporting import ReportingError, acceptances, emit, refuse
     from nodestead.preview.review import STDIN, review
 
     if args.files.count(STDIN) > 1:
@@ -40,5 +40,5 @@ def run(args: argparse.Namespace) -> int:
     try:
         return emit(review(args.files, acceptances(args, args.dir)), args)
     except (AcceptedError, ReportingError) as error:
-        sys.stderr.write(f"nodestead: {error}\n")
+        refuse(str(error))
         return 2

@@ -1,6 +1,7 @@
 """What a change of revisions does to the stacks of a project, or of any Pulumi program with the components."""
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from nodestead.changes.accepted import NOTHING_ACCEPTED, Acceptances
+from nodestead.changes.names import folded_names
 from nodestead.changes.overlap import overlaps
 from nodestead.changes.snapshot import Snapshot
 from nodestead.preview.children import SECONDS, Rendered, Tree, rendered_all, usable_python
+from nodestead.preview.engine_text import well_formed
 from nodestead.preview.program_file import read_program
 from nodestead.preview.revisions import Repository, RevisionError, checked_out, open_repository
 from nodestead.preview.stack_comparison import compared_stack
@@ -25,6 +28,9 @@ _SHORT: Final = 10
 _GONE: Final = "and its nodes run on: this is what `pulumi destroy` would take away"
 _LEAST: Final = 7
 _MOST_PROJECTS: Final = 5
+_MOST_STACKS: Final = 500
+"""Of a report."""
+_MOST_NOTES, _LONGEST_NOTE = 50, 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +87,32 @@ def diff(asked: Asked, accept: Callable[[Path], Acceptances]) -> Report:
         if not any(state.stacks or state.problem for state in states):
             raise RevisionError(_nothing(states, place, repository.projects(head or base), program=asked.program))
         wanted = _wanted(states, asked.stacks)
+        if len(wanted) > _MOST_STACKS:
+            raise RevisionError(f"{len(wanted):,} stacks are more than the {_MOST_STACKS} of one report; name some with --stack")
         accepted = _accepted(states[1], accept)
         pythons = python, usable_python(None)
         trees = [state.tree(interpreter, wanted) for state, interpreter in zip(states, pythons, strict=True)]
-        done = rendered_all(trees, program=asked.program is not None, seconds=asked.seconds)
-        notes = [*overlaps(done[0].snapshots, done[1].snapshots), *_notes(states, asked)]
+        scratch = folders[base].parent
+        done = rendered_all(trees, program=asked.program is not None, seconds=asked.seconds, beside=scratch)
+        notes = list(_notes(states, asked))
         if head is None and repository.dirty:
             notes.append("the head is the working tree, with uncommitted changes")
+        notes = _few([*overlaps(done[0].snapshots, done[1].snapshots)], _MOST_NOTES - len(notes)) + _few(notes, _MOST_NOTES)
         ciphers = {name: _other_ciphers(name, states) for name in wanted}
     reports = [_stack(name, states, done, accepted, ciphers[name]) for name in wanted]
     named = _named(asked.head or "", head) if head is not None else _WORKING_TREE
     return Report(base=_named(asked.base, base), head=named, notes=notes, stacks=reports)
 
 
+def _few(notes: list[str], most: int) -> list[str]:
+    """The first of many notes, and how many there are more; names of files may be no text."""
+    told = notes if len(notes) <= most else [*notes[: most - 1], f"and {len(notes) - most + 1:,} more of this kind"]
+    return [well_formed(one)[:_LONGEST_NOTE] for one in told]
+
+
 def _label(revision: str, commit: str) -> str:
     """What a reader calls a revision; a commit by its beginning."""
-    return commit[:_SHORT] if len(revision) >= _SHORT and commit.startswith(revision.lower()) else revision
+    return commit[:_SHORT] if len(revision) >= _SHORT and commit.startswith(revision.lower()) else revision[:250]
 
 
 def _named(revision: str, commit: str) -> str:
@@ -149,6 +165,9 @@ class _State:
                 self.stacks = read_program(folder).stack_names()
         except StackFileError as error:
             self.problem = str(error).replace(f"{root}/", "")
+        except (OSError, ValueError) as error:
+            # As of a folder with a name that no file can have.
+            self.problem = f"the folders that Pulumi.yaml names cannot be read: {getattr(error, 'strerror', None) or error}"
 
     def tree(self, python: str, wanted: Sequence[str]) -> Tree:
         return Tree(self.label, self.root, self.folder, python, [name for name in wanted if name in self.stacks])
@@ -174,7 +193,7 @@ def _accepted(head: _State, accept: Callable[[Path], Acceptances]) -> Acceptance
     except StackFileError:
         # Each of its stacks says so.
         return NOTHING_ACCEPTED
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         # The folder of a revision is gone when the message is read.
         raise type(error)(str(error).replace(f"{head.root}/", "")) from None
 
@@ -209,13 +228,17 @@ def _requirements(state: _State, name: str) -> Any:
     path = next((one for one in (state.folder / name, state.root / name) if one.is_file()), None)
     if path is None:
         return None
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError:
+        # As where it is a link to what nobody may read.
+        return None
     if path.name != "pyproject.toml":
         return content
     try:
         told = tomllib.loads(content.decode("utf-8"))
         return told.get("project", {}).get("dependencies"), told.get("tool", {}).get("poetry", {}).get("dependencies")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return content
 
 
@@ -223,7 +246,7 @@ def _other_ciphers(name: str, states: Sequence[_State]) -> list[str]:
     """Where a stack's file holds another encrypted value than before: what it hides, rendering cannot know."""
     try:
         base, head = (encrypted_values(name, state.folder) if name in state.stacks else {} for state in states)
-    except StackFileError:
+    except (StackFileError, OSError):
         # Each state that cannot be read says so itself.
         return []
     return [where for where, cipher in head.items() if where in base and base[where] != cipher]
@@ -249,7 +272,27 @@ def _stack(
     if ciphers:
         notes.append(f"encrypted values differ, and what that does is not known here, only to the engine: {', '.join(ciphers)}")
 
+    notes += _unopened(base, head)
+
     def unreadable(error: Exception) -> str:
         return f"stack {name} cannot be compared: an object in it is none that an API server takes ({type(error).__name__})"
 
     return compared_stack(name, base, head, accepted, unreadable, notes=notes)
+
+
+_UNOPENED: Final = re.compile(r"kubernetes:(?:helm\.sh|kustomize|yaml)[:/]")
+"""Types of resources that make objects of a chart or of files when the engine asks them to."""
+
+
+def _unopened(base: Snapshot, head: Snapshot) -> Iterator[str]:
+    """Says what of a program makes objects that are not seen here: charts, and components that another process makes."""
+    found = {**base.items, **head.items}.values()
+    names = [
+        f"{one.kind.rpartition(':')[2]} {one.name}"
+        for one in found
+        if not one.is_object and (one.manifest.get("remote") is True or _UNOPENED.match(one.kind))
+    ]
+    if names:
+        verb, they = ("is", "it makes") if len(names) == 1 else ("are", "they make")
+        noun = "chart or component of another package" if len(names) == 1 else "charts and components of other packages"
+        yield f"{len(names):,} {noun} {verb} not looked into, so what {they} is not compared: {folded_names(sorted(names))}"

@@ -58,7 +58,7 @@ def preview_content(text: str) -> dict[str, Any]:
         raise PreviewError("it is empty: the preview wrote nothing, and its own log says why")
     other: PreviewError | None = None
     for position in _starts(text):
-        content, problem = _object_at(text, position)
+        content, problem, end = _object_at(text, position)
         if problem is not None:
             # A line of a log may look like an object; the first problem says most.
             other = other or problem
@@ -66,6 +66,7 @@ def preview_content(text: str) -> dict[str, Any]:
         if "sequence" in content and "timestamp" in content:
             return _streamed(text)
         if content and content.keys() <= _KEYS:
+            _refuse_second(text, end)
             return content
         other = other or _something_else(content)
     raise other or _no_json(text)
@@ -83,18 +84,36 @@ def _starts(text: str) -> Iterator[int]:
         yield match.start(1)
 
 
-def _object_at(text: str, position: int) -> tuple[dict[str, Any], PreviewError | None]:
+def _refuse_second(text: str, end: int) -> None:
+    """As where the previews of several stacks are written to one file: it would be left out, and nobody would know."""
+    if _FIRST_KEY.match(text, end) or _FIRST_LINE.search(text, end):
+        raise PreviewError(_SEVERAL)
+
+
+_KEY: Final = r"\{\s*\"(?:config|steps|diagnostics|duration|changeSummary|sequence)\""
+_FIRST_KEY: Final = re.compile(rf"\s*{_KEY}")
+_FIRST_LINE: Final = re.compile(rf"^{_KEY}", re.MULTILINE)
+_SEVERAL: Final = "it holds more than one preview; write each to a file of its own and name all of them"
+
+
+def _object_at(text: str, position: int) -> tuple[dict[str, Any], PreviewError | None, int]:
+    """An object, or why there is none, and where it ends."""
     try:
-        return cast("dict[str, Any]", _DECODER.raw_decode(text, position)[0]), None
+        found, end = _DECODER.raw_decode(text, position)
+        return cast("dict[str, Any]", found), None, end
     except json.JSONDecodeError as error:
         rest = text[error.pos :].strip()
         if not rest or error.msg.startswith("Unterminated string"):
-            return {}, PreviewError(f"its JSON ends in the middle, at line {error.lineno}: the preview was cut; run it again")
-        return {}, PreviewError(f"it is no JSON: {error.msg} at line {error.lineno}, column {error.colno}")
+            return (
+                {},
+                PreviewError(f"its JSON ends in the middle, at line {error.lineno}: the preview was cut; run it again"),
+                position,
+            )
+        return {}, PreviewError(f"it is no JSON: {error.msg} at line {error.lineno}, column {error.colno}"), position
     except RecursionError:
-        return {}, PreviewError("its JSON is nested too deep for a preview")
+        return {}, PreviewError("its JSON is nested too deep for a preview"), position
     except ValueError:
-        return {}, PreviewError("its JSON holds a number of thousands of digits; that is no preview")
+        return {}, PreviewError("its JSON holds a number of thousands of digits; that is no preview"), position
 
 
 def _number(text: str) -> float | str:
@@ -148,7 +167,7 @@ def _streamed(text: str) -> dict[str, Any]:
     for line in text.split("\n"):
         if not line.startswith("{"):
             continue
-        event, problem = _object_at(line, 0)
+        event, problem, _ = _object_at(line, 0)
         if problem is not None:
             raise PreviewError("one of its lines is cut or no JSON; run the preview again") from None
         metadata = mapping(mapping(event.get("resourcePreEvent")).get("metadata"))
@@ -157,6 +176,8 @@ def _streamed(text: str) -> dict[str, Any]:
             steps.append({renamed.get(key, key): value for key, value in metadata.items()})
         if event.get("diagnosticEvent"):
             diagnostics.append(event["diagnosticEvent"])
+        if event.get("summaryEvent") and summary is not None:
+            raise PreviewError(_SEVERAL)
         summary = mapping(event.get("summaryEvent")).get("resourceChanges", summary)
     if summary is None:
         diagnostics.append({"severity": "error", "message": "the preview ended before its summary"})

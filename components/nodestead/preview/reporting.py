@@ -11,10 +11,11 @@ from typing import Final, TextIO
 from nodestead.changes.accepted import NOTHING_ACCEPTED, Acceptances, read_acceptances
 from nodestead.preview.stack_file import find_project
 from nodestead.reports.build import exit_code
+from nodestead.reports.escape import sound
 from nodestead.reports.model import Report
 from nodestead.reports.words import verdict
 
-__all__ = ["ACCEPTED", "ReportingError", "acceptances", "add_report_options", "emit"]
+__all__ = ["ACCEPTED", "ReportingError", "acceptances", "add_report_options", "emit", "refuse"]
 
 ACCEPTED: Final = "nodestead-accepted.yaml"
 """The file of accepted risks that lies beside Pulumi.yaml."""
@@ -26,6 +27,11 @@ _WIDEST: Final = 120
 
 class ReportingError(OSError):
     """A file that cannot be read or written; one line, path first."""
+
+
+def refuse(message: str) -> None:
+    """Says why a command goes no further; what it repeats of a file says nothing to a terminal."""
+    sys.stderr.write(f"nodestead: {sound(message, lines=True)}\n")
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:

@@ -67,11 +67,20 @@ def review(names: Sequence[str], accepted: Acceptances) -> Report:
         base=", ".join(bases)[:_LONGEST],
         head=", ".join(heads)[:_LONGEST],
         notes=list(dict.fromkeys(notes))[:_MOST_NOTES],
-        stacks=_distinct(stacks),
+        stacks=_few(_distinct(stacks)),
     )
 
 
-_LONGEST, _MOST_NOTES = 300, 50
+_LONGEST, _MOST_NOTES, _MOST_STACKS = 300, 50, 500
+
+
+def _few(stacks: list[StackReport]) -> list[StackReport]:
+    """As many as a report holds; that there are more is a failure, since nobody has looked at them."""
+    if len(stacks) <= _MOST_STACKS:
+        return stacks
+    left = len(stacks) - _MOST_STACKS + 1
+    told = f"a report holds {_MOST_STACKS} stacks, so these are left out: review them by themselves"
+    return [*stacks[: _MOST_STACKS - 1], failed_stack(f"and {left:,} more", [told])]
 
 
 def _file(name: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,11 +13,19 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any, Final
 
+from nodestead.preview.workspace import abandoned, is_workspace, remove_tree, workspace
+
 __all__ = ["Repository", "RevisionError", "checked_out", "ended_cleanly", "open_repository"]
 
 _SECONDS: Final = 300
 # A hook, or a monitor of the file system, is code that a checkout would run.
 _QUIET: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false")
+# The whole tree, of which the user may see a part only; and files of git-lfs are no stacks, and would come from the network.
+_WHOLE: Final = (
+    *("-c", "core.sparseCheckout=false"),
+    *("-c", "filter.lfs.smudge=", "-c", "filter.lfs.process=", "-c", "filter.lfs.required=false"),
+)
+_LONGEST_NAME: Final = 100
 # What git sets for a hook would lead it to another repository than the folder's.
 _FOREIGN: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR")
 
@@ -52,9 +59,10 @@ class Repository:
         commit = _object(self.folder, f"{named}^{{commit}}") if named is not None else None
         if commit is not None:
             return commit
-        text = f"there is no revision {revision!r} in the repository of {self.folder}"
+        shown = revision if len(revision) <= _LONGEST_NAME else f"{revision[:_LONGEST_NAME]}..."
+        text = f"there is no revision {shown!r} in the repository of {self.folder}"
         if _git(self.folder, "rev-parse", "--is-shallow-repository").stdout.strip() == "true":
-            name = revision if re.fullmatch(r"[\w][\w./-]*", revision) else "REVISION"
+            name = revision if re.fullmatch(r"[\w][\w./-]{0,99}", revision) else "REVISION"
             raise RevisionError(
                 f"{text}, a shallow clone; fetch it: git fetch --depth=1 origin {name.removeprefix('origin/')} and compare with"
                 " FETCH_HEAD, or give actions/checkout fetch-depth: 0"
@@ -91,6 +99,11 @@ def open_repository(directory: Path) -> Repository:
         told = _last_line(bare.stderr)
         if "not a git repository" in told:
             raise RevisionError(f"{directory}: no git repository is here, so there are no revisions to compare")
+        if "dubious ownership" in told:
+            raise RevisionError(
+                f"{directory}: the repository belongs to another user, whose settings git would follow; if you trust it:"
+                f" git config --global --add safe.directory {directory.absolute()}"
+            )
         raise RevisionError(f"{directory}: git cannot read the repository: {told}")
     if bare.stdout.strip() == "true":
         return Repository(directory, "", None)
@@ -118,30 +131,32 @@ def checked_out(repository: Repository, commits: Sequence[str]) -> Generator[dic
     beside = Path(tempfile.gettempdir()).resolve()
     if repository.root is not None and beside.is_relative_to(repository.root.resolve()):
         raise RevisionError(f"the folder for temporary files, {beside}, lies in the repository; set TMPDIR to one outside")
-    parent = Path(tempfile.mkdtemp(prefix="nodestead-", dir=beside))
-    try:
-        folders: dict[str, Path] = {}
-        for number, commit in enumerate(dict.fromkeys(commits)):
-            folder = parent / f"revision-{number}"
-            folders[commit] = folder
-            done = _git(repository.folder, "worktree", "add", "--quiet", "--detach", str(folder), commit)
-            if done.returncode != 0:
-                raise RevisionError(f"git cannot check out {commit[:12]}: {_last_line(done.stderr)}")
-        yield folders
-    finally:
-        with _handled(signal.SIG_IGN):
-            _remove(repository, parent)
+    for left in abandoned(beside):
+        remove_tree(left)
+    _forget(repository, lambda folder: is_workspace(folder.parent, beside) and not folder.exists())
+    with workspace(beside) as parent:
+        try:
+            folders: dict[str, Path] = {}
+            for number, commit in enumerate(dict.fromkeys(commits)):
+                folder = parent / f"revision-{number}"
+                folders[commit] = folder
+                done = _git(repository.folder, *_WHOLE, "worktree", "add", "--quiet", "--detach", str(folder), commit)
+                if done.returncode != 0:
+                    raise RevisionError(f"git cannot check out {commit[:12]}: {_last_line(done.stderr)}")
+            yield folders
+        finally:
+            with _handled(signal.SIG_IGN):
+                remove_tree(parent)
+                _forget(repository, lambda folder: folder.parent == parent)
 
 
-def _remove(repository: Repository, parent: Path) -> None:
-    left = False
-    for folder in sorted(parent.iterdir()):
-        done = _git(repository.folder, "worktree", "remove", "--force", "--force", str(folder))
-        left = left or done.returncode != 0
-    shutil.rmtree(parent, ignore_errors=True)
-    if left:
-        # One whose making was interrupted: git only knows that its folder is gone.
-        _git(repository.folder, "worktree", "prune")
+def _forget(repository: Repository, ours: Callable[[Path], bool]) -> None:
+    """Takes folders that are gone out of git's list; not by `git worktree prune`, which forgets those of a drive that is away."""
+    listed = _git(repository.folder, "worktree", "list", "--porcelain").stdout
+    for line in listed.splitlines():
+        folder = Path(line.removeprefix("worktree "))
+        if line.startswith("worktree ") and ours(folder):
+            _git(repository.folder, "worktree", "remove", "--force", "--force", str(folder))
 
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -205,8 +220,6 @@ _SILENT: Final[Mapping[str, str]] = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
-    # Files of git-lfs are no stacks, and would come from the network.
-    "GIT_LFS_SKIP_SMUDGE": "1",
 }
 
 
