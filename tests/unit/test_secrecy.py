@@ -180,6 +180,11 @@ def test_a_text_loses_its_secrets(text: str) -> None:
         (f'"value": "{"A" * 43}="', "AAAA"),
         (f'"value": "{"A" * 86}=="', "AAAA"),
         (f"id {JWT}", "aHVudGVyMg"),
+        ("the config is refused, 1 problem:\n  - a.keys: the words are " + WORDS, "abandon"),
+        (f"the config is refused, 1 problem:\n  - a.seed: {HEX} is too long", HEX),
+        ("the config is refused, 1 problem:\n  - password: hunter2", "hunter2"),
+        ("the config is refused, 1 problem:\n  - a.b c: password=hunter2", "hunter2"),
+        ("it was not refused, 1 problem:\n  - db.password: hunter2", "hunter2"),
         ("users:\n- name: me\n  user:\n    client-key-data: TFMwdExTMUNS\n    token: abc", "TFMwdExTMUNS"),
     ],
 )
@@ -227,6 +232,11 @@ def test_what_is_a_secret_by_its_form_goes_too(text: str, secret: str) -> None:
         '["a", "b"]',
         "",
         "a\nb\n",
+        (
+            "Pulumi.dev.yaml: the config is refused, 2 problems:\n"
+            "  - blockchainNodeSets.hub.keys: needs the key 'kind' to say which variant is meant\n"
+            "  - storageNodeGroups.codex.keys.seed: is shorter than 64 digits; leave it out, or give it whole"
+        ),
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:

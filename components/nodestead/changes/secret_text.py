@@ -167,10 +167,30 @@ def safe_text(text: str) -> str:
     """A text without what reads like a secret in it.
 
     Hides credentials in URLs, values of `key=value`, `key: value` and `--key value` whose key smells of a secret with all that
-    stands below it, private keys in PEM, mnemonics, tokens that say what they are. It hides too much rather than too little.
+    stands below it, private keys in PEM, mnemonics, tokens that say what they are. It hides too much rather than too little,
+    but for the refusal of a config, which tells of fields that are called `keys` and `seed`, and holds no value of them.
     """
     if BARE_KEY.fullmatch(text.strip()):
         return HIDDEN
+    head, *problems = text.split("\n  - ") if "the config is refused, " in text else (text,)
+    if problems and _REFUSED.search(head):
+        return "\n  - ".join([_safe_lines(head), *map(_of_field, problems)])
+    return _safe_lines(text)
+
+
+# As `ConfigError` of config/base.py has it.
+_REFUSED: Final = re.compile(r"the config is refused, [0-9,]+ problems?:\Z")
+_FIELD: Final = re.compile(r"[^\s.:=]{1,100}(?:\.[^\s.:=]{1,100})+")
+
+
+def _of_field(problem: str) -> str:
+    path, colon, message = problem.partition(": ")
+    if not colon or _FIELD.fullmatch(path) is None:
+        return _safe_lines(problem)
+    return f"{without_tokens(path)}: {_safe_lines(message)}"
+
+
+def _safe_lines(text: str) -> str:
     lines = _Lines()
     return "\n".join(map(lines.safe, _MNEMONIC.sub(_hidden_words, _PEM.sub(HIDDEN, text)).split("\n")))
 
