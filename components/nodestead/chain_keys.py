@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nodestead.keys import SECP256K1_ORDER, derive_key, secp256k1_key
@@ -152,9 +151,8 @@ def bech32_decode(text: str) -> tuple[str, bytes]:
     return prefix, payload
 
 
-@lru_cache(maxsize=256)
 def _account(private_key: int) -> "EllipticCurvePrivateKey":
-    """The key as the library has it; to make it takes as long as to sign, and a genesis needs each of its keys three times."""
+    """The key as the library has it, not kept: no private key outlives the genesis that it signs."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     return ec.derive_private_key(private_key, ec.SECP256K1())

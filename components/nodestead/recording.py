@@ -33,7 +33,7 @@ from nodestead.preview.stack_file import StackFileError
 from nodestead.preview.yaml_text import DEFERRED, SECRET
 from nodestead.recorder import Monitor, Recording, Registered, Where, record
 
-__all__ = ["ProgramError", "main", "program_snapshot", "snapshot_of"]
+__all__ = ["ProgramError", "main", "program_snapshot"]
 
 _COMPONENT = "nodestead:index:"
 
@@ -62,7 +62,7 @@ def program_snapshot(directory: Path, stack: str) -> Snapshot:
             record(lambda: _run(program), monitor, where, config.texts, tuple(config.secret))
     except Exception as error:  # noqa: BLE001 # whatever a program raises
         raise ProgramError(_told(error, program, config)) from None
-    return snapshot_of(monitor.recording, stack)
+    return _snapshot_of(monitor.recording, stack)
 
 
 def _run(program: Program) -> None:
@@ -184,7 +184,7 @@ class _ProgramMonitor(Monitor):
 # ---- from what was registered to objects
 
 
-def snapshot_of(recording: Recording, stack: str) -> Snapshot:
+def _snapshot_of(recording: Recording, stack: str) -> Snapshot:
     """The objects that a run registered, all plain: secrets and what is not known yet as markers."""
     snapshot = Snapshot(stack)
     sets = {one.urn: one.name for one in recording.resources if one.type.startswith(_COMPONENT)}

@@ -1,6 +1,7 @@
 """What holds for every component in every shape."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, cast
 
@@ -8,6 +9,9 @@ import pulumi
 import pulumi_kubernetes
 import pytest
 from cases import CASES, NAMESPACE, Case
+from google.protobuf import json_format
+from pulumi.output import Unknown
+from pulumi.runtime import rpc
 from recording import PASSWORD, SEED, Recording, Registered, is_secret, run
 
 from nodestead import NodeSet
@@ -17,12 +21,12 @@ _RECOMMENDED = {"name", "instance", "component", "part-of", "managed-by"}
 
 
 @cache
-def deployed(case: Case) -> Recording:
+def deployed(case: Case, *, preview: bool = False) -> Recording:
     def program() -> NodeSet:
         cluster = pulumi_kubernetes.Provider("cluster", kubeconfig="")
         return case.make("codex", pulumi.ResourceOptions(provider=cluster))
 
-    return run(program)
+    return run(program, preview=preview)
 
 
 def children(case: Case) -> list[Registered]:
@@ -155,6 +159,34 @@ def test_no_output_was_formatted_into_a_text(case: Case) -> None:
 
     assert "Calling __str__" not in shown
     assert "<pulumi.output" not in shown
+
+
+def differing(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Where the second of two values is another, and what it is there."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        first, second = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
+        for key in first | second:
+            yield from differing(first.get(key), second.get(key), f"{path}.{key}")
+    elif isinstance(one, list) and isinstance(other, list) and len(cast("list[Any]", one)) == len(cast("list[Any]", other)):
+        for index, pair in enumerate(zip(cast("list[Any]", one), cast("list[Any]", other), strict=True)):
+            yield from differing(*pair, f"{path}[{index}]")
+    elif one != other:
+        yield path, other
+
+
+@every_component
+def test_a_preview_says_what_the_update_does_or_that_it_is_unknown(case: Case) -> None:
+    updated = {r.urn: json_format.MessageToDict(r.wire) for r in deployed(case).resources}
+    previewed = {r.urn: json_format.MessageToDict(r.wire) for r in deployed(case, preview=True).resources}
+
+    assert {value for _, value in differing(updated, previewed)} <= {rpc.UNKNOWN}
+
+
+@every_component
+def test_outputs_in_a_preview_are_those_of_the_update_or_unknown(case: Case) -> None:
+    updated, previewed = deployed(case), deployed(case, preview=True)
+
+    assert {type(value) for _, value in differing(updated.component_outputs, previewed.component_outputs)} <= {Unknown}
 
 
 @every_component

@@ -13,7 +13,7 @@ from sample_plan import NAMESPACE, metadata, node, plan
 
 from nodestead.component import NodeSet
 from nodestead.hooks import refused_changes
-from nodestead.kubernetes.objects import Late, Manifest, NodePlan, PasswordHash, Plan, Seed
+from nodestead.kubernetes.objects import Address, Late, Manifest, NodePlan, PasswordHash, Plan, Seed
 
 
 def deployed(made: Plan | None = None, opts: pulumi.ResourceOptions | None = None, **how: Any) -> Recording:
@@ -252,6 +252,45 @@ def test_a_secret_of_the_caller_stays_secret_beside_a_public_key() -> None:
 
     # The engine sees one secret output for all nodes, as a secret inside a mapping makes the whole of it.
     assert is_secret(outputs["nodes"])
+
+
+def test_leaves_that_need_the_same_are_secret_and_public_each_by_itself() -> None:
+    def both(seed: str, served: list[dict[str, str]]) -> str:
+        return f"{seed[:4]}@{served[0]['ip']}"
+
+    def with_both(name: str, ordinal: int) -> NodePlan:
+        made = node(name, ordinal)
+        late = Late((Seed("codex"), Address(f"{name}-loadbalancer")), both, "")
+        made.manifests[3]["data"] = {"both": late}
+        made.outputs["both"] = late
+        return made
+
+    recording = deployed(plan(make_node=with_both))
+    (outputs,) = recording.component_outputs[recording.component("codex").urn]
+
+    assert recording.objects()["ConfigMap/codex-1-config"].secret_inputs == {"data"}
+    assert outputs["nodes"]["codex-1"]["both"] == "5e5e@203.0.113.7"
+
+
+def test_a_known_secret_among_the_outputs_stays_secret() -> None:
+    def program() -> None:
+        token = pulumi.Output.secret("hunter2")
+        given = {
+            "ofAnother": token,
+            "given": SecretStr("hunter2"),
+            "below": [{"token": SecretStr("hunter2")}],
+            "plain": ["tcp/1"],
+        }
+        found = NodeSet("NodeSet", "codex", plan(outputs=given))
+        for key, output in found.outputs.items():
+            pulumi.export(key, output)
+
+    recording = run(program)
+    (outputs,) = recording.component_outputs[recording.component("codex").urn]
+    secret = {"ofAnother", "given", "below"}
+
+    assert {key for key, value in outputs.items() if is_secret(value)} == secret | {"apiPassword"}
+    assert (recording.secret_exports, outputs["plain"]) == (secret, ["tcp/1"])
 
 
 # ---- rollout

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nodestead import chain_keys
+from nodestead import chain_keys, keys
+from nodestead.software import local_network
 
 SEED = bytes(range(32)).hex()
 LONG_PREFIX = "an83characterlonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio"
@@ -107,6 +108,14 @@ def test_nodes_generations_and_purposes_have_keys_of_their_own() -> None:
 def test_a_bad_seed_is_refused(give, seed: str) -> None:
     with pytest.raises(ValueError, match="the seed of a set is 64 hexadecimal digits"):
         give(seed, 0, 1)
+
+
+def test_no_key_is_kept_once_it_has_been_used() -> None:
+    kept = [
+        name for module in (keys, chain_keys, local_network) for name, one in vars(module).items() if hasattr(one, "cache_info")
+    ]
+
+    assert kept == []
 
 
 # `simd debug addr` of the generator point's digest, which BIP-173 has in its examples; other prefixes hold the same payload.
@@ -225,5 +234,5 @@ def test_a_signature_is_that_of_rfc_6979_with_the_small_s(key: int, message: str
 
 
 def test_no_signature_has_a_large_s() -> None:
-    half = chain_keys.SECP256K1_ORDER // 2
+    half = keys.SECP256K1_ORDER // 2
     assert all(int.from_bytes(chain_keys.account_signature(7, bytes([n]))[32:]) <= half for n in range(50))

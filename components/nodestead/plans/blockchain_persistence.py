@@ -30,16 +30,12 @@ def persistence_problems(args: "BlockchainNodeSetArgs") -> Iterator[Problem]:
             yield Problem(where.split("."), f"{claim!r} is that of {owners[claim]} already; name another")
     for node, override in args.nodes.items():
         made = isinstance(persistence, VolumeData) and override.existing_claim is None
-        if override.size is not None and not made:
-            yield Problem(
-                ["nodes", node, "size"],
-                "no volume is made for the node; leave it out, or use persistence.kind: volume without existingClaim",
-            )
-        if override.from_snapshot is not None and not made:
-            yield Problem(
-                ["nodes", node, "fromSnapshot"],
-                "no volume is made for the node; leave it out, or use persistence.kind: volume without existingClaim",
-            )
+        for field, value in (("size", override.size), ("fromSnapshot", override.from_snapshot)):
+            if value is not None and not made:
+                yield Problem(
+                    ["nodes", node, field],
+                    "no volume is made for the node; leave it out, or use persistence.kind: volume without existingClaim",
+                )
     if isinstance(persistence, VolumeData) and persistence.from_snapshot is not None and args.replicas > 1:
         yield Problem(
             ["persistence", "fromSnapshot"],

@@ -32,8 +32,8 @@ __all__ = [
     "AGENTS_FOLDER",
     "GATE",
     "IDLE",
-    "NODE_FILE",
     "RUN",
+    "SECRETS_FOLDER",
     "SMALL",
     "USER",
     "Binary",
@@ -52,7 +52,7 @@ GATE = f"{RUN}/gate"
 _DEFAULTS = "/defaults"
 AGENTS_FOLDER = "/etc/nodestead/agents"
 _NODE_FOLDER = "/etc/nodestead/node"
-NODE_FILE = f"{_NODE_FOLDER}/node.json"
+_NODE_FILE = f"{_NODE_FOLDER}/node.json"
 SECRETS_FOLDER = "/etc/nodestead/keys"
 SMALL: dict[str, Any] = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
 IDLE = {"cpu": "5m", "memory": "16Mi"}
@@ -249,7 +249,7 @@ def _agent_container(chain: ChainSet, name: str, script: str, mounts: list[dict[
         "name": name,
         "image": image_reference(image, ("", None)),
         "imagePullPolicy": image.pull_policy,
-        "command": ["python3", f"{AGENTS_FOLDER}/{script}", NODE_FILE],
+        "command": ["python3", f"{AGENTS_FOLDER}/{script}", _NODE_FILE],
         "workingDir": HOME,
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [

@@ -129,7 +129,10 @@ def local_genesis(
             "validators": [_validator(seed, *named, generation) for named in zip(validators, monikers, strict=True)],
             "app_hash": "",
         }
-    public_keys = [account_public_key(account_key(seed, ordinal, generation)) for ordinal in validators]
+    # Made once for each validator: to find a public key takes twice as long as to sign.
+    private_keys = [account_key(seed, ordinal, generation) for ordinal in validators]
+    public_keys = [account_public_key(private_key) for private_key in private_keys]
+    consensus_keys = [consensus_public_key(seed, ordinal, generation) for ordinal in validators]
     held = {account_address(public_key, prefix): f"{balance}{denom}" for public_key in public_keys}
     _refuse(
         [f"accounts.{address} is a validator's; its coins come from balance" for address in held if address in (accounts or {})]
@@ -142,8 +145,8 @@ def local_genesis(
             {"address": address, "coins": _coins(coins)} for address, coins in [*held.items(), *sorted((accounts or {}).items())]
         ],
         "gen_txs": [
-            _gentx(seed, ordinal, generation, moniker, chain_id, prefix, {"denom": denom, "amount": str(stake)})
-            for ordinal, moniker in zip(validators, monikers, strict=True)
+            _gentx(private_key, public_key, signs, moniker, chain_id, prefix, {"denom": denom, "amount": str(stake)})
+            for private_key, public_key, signs, moniker in zip(private_keys, public_keys, consensus_keys, monikers, strict=True)
         ],
         "app_state": dict(app_state or {}),
     }
@@ -178,11 +181,19 @@ def _validator(seed: str, ordinal: int, moniker: str, generation: int) -> dict[s
 
 
 def _gentx(
-    seed: str, ordinal: int, generation: int, moniker: str, chain_id: str, prefix: str, stake: dict[str, str]
+    private_key: int, public_key: bytes, consensus_key: str, moniker: str, chain_id: str, prefix: str, stake: dict[str, str]
 ) -> dict[str, Any]:
-    """The transaction that makes a node a validator, as the SDK's `gentx` command writes it, signed in SIGN_MODE_DIRECT."""
-    private_key = account_key(seed, ordinal, generation)
-    public_key = account_public_key(private_key)
+    """The transaction that makes a node a validator, as the SDK's `gentx` command writes it, signed in SIGN_MODE_DIRECT.
+
+    Args:
+        private_key: Of the validator's account.
+        public_key: That of it.
+        consensus_key: The public key that its blocks are signed for, in Base64.
+        moniker: Name of the validator.
+        chain_id: Name of the network.
+        prefix: Start of the chain's account addresses.
+        stake: Denom and amount of what it stakes.
+    """
     message = {
         "@type": _CREATE_VALIDATOR,
         "description": {"moniker": moniker, "identity": "", "website": "", "security_contact": "", "details": ""},
@@ -195,7 +206,7 @@ def _gentx(
         # Deprecated since 0.50, which takes it still; 0.46 and 0.47 refuse the message without it.
         "delegator_address": account_address(public_key, prefix),
         "validator_address": operator_address(public_key, prefix),
-        "pubkey": {"@type": _ED25519, "key": consensus_public_key(seed, ordinal, generation)},
+        "pubkey": {"@type": _ED25519, "key": consensus_key},
         "value": stake,
     }
     body: dict[str, Any] = {
