@@ -106,7 +106,9 @@ def test_restarts_behind_a_refused_claim_are_not_promised(capsys: pytest.Capture
     assert main(["diff", "main", "--dir", str(repo)]) == 1
     text = " ".join(capsys.readouterr().out.split())
     assert text.startswith("1 danger in stack dev: 3 pods restart in 3 batches, if the update gets that far main (")
-    assert "codex: 3 of 3 pods restart in 3 batches, if the update gets that far: volume-shrunk stops it 1. " in text
+    assert (
+        "codex: 3 of 3 pods restart in 3 batches, if the update gets that far: volume-shrunk stops it in its preview 1. " in text
+    )
 
 
 @pytest.mark.usefixtures("rendered_here")

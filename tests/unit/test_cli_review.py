@@ -17,6 +17,7 @@ from nodestead.changes.rules import RULES
 from nodestead.preview.cli import main
 from nodestead.preview.review import review
 from nodestead.reports.model import Report, StackReport, read_report
+from nodestead.reports.words import concerned, of_severity, verdict
 
 ROLLOUT = {"pods-restart", "update-order"}
 RISKS = {
@@ -112,6 +113,19 @@ def test_the_exit_code_is_two_for_a_failed_preview_and_one_for_a_danger(
     assert "Traceback" not in "".join(capsys.readouterr())
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_an_update_is_told_to_be_stopped_where_its_preview_failed(folder: Path, case: str) -> None:
+    stop = one(folder, case).stop
+    assert (stop is not None and stop.in_preview) is (case in FAILED)
+
+
+def test_restarts_behind_a_failed_preview_are_not_promised(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["review", put(folder, "user-referenced")]) == 2
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("1 failure in stack shop: 2 pods restart in 2 batches, if the update gets that far ")
+    assert "2 pods restart in 2 batches, if the update gets that far: its preview fails 1. " in text
+
+
 def test_fail_on_and_accepted_decide_what_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = put(folder, "group-renamed")
     assert main(["review", name, "--fail-on", "never"]) == 0
@@ -164,6 +178,53 @@ def test_a_stack_that_is_given_twice_stays_two(folder: Path) -> None:
     names = [put(folder, "image"), put(folder, "no-change"), "other.json"]
     assert [stack.name for stack in reviewed(*names).stacks] == ["nodestead/prod", "nodestead/prod (2)", "market/prod"]
     assert [stack.name for stack in reviewed(*names[:2]).stacks] == ["prod", "prod (2)"]
+
+
+def rendered_report(folder: Path, case: str) -> Report:
+    """A report of two revisions, as `nodestead diff` writes it."""
+    return reviewed(put(folder, case)).model_copy(update={"base": "main", "head": "HEAD"})
+
+
+def write(path: Path, report: Report) -> None:
+    path.write_text(report.model_dump_json(by_alias=True))
+
+
+@pytest.mark.parametrize(
+    ("rendered", "previewed", "whole"),
+    [
+        ("workload-replaced", "workload-replaced", "workload-replaced"),
+        ("image", "image", "image"),
+        ("no-change", "workload-replaced", "workload-replaced"),
+        ("workload-replaced", "no-change", "workload-replaced"),
+    ],
+)
+def test_a_stack_that_was_compared_in_two_ways_is_counted_once(folder: Path, rendered: str, previewed: str, whole: str) -> None:
+    write(folder / "diff.json", rendered_report(folder, rendered))
+    write(folder / "engine.json", reviewed(put(folder, previewed)))
+
+    both = reviewed("diff.json", put(folder, previewed))
+
+    assert reviewed("diff.json", "engine.json") == both
+    assert [(stack.name, stack.same_as) for stack in both.stacks] == [("prod", None), ("prod (against its state)", "prod")]
+    assert verdict(both) == verdict(reviewed(put(folder, whole)))
+    assert concerned(both) == ["prod"]
+    assert read_report(both.model_dump_json(by_alias=True)) == both
+
+
+def test_a_report_tells_its_risks_even_where_it_calls_itself_another(folder: Path) -> None:
+    report = reviewed(put(folder, "workload-replaced"))
+    (stack,) = report.stacks
+    claimed = report.model_copy(update={"stacks": [stack.model_copy(update={"same_as": stack.name})]})
+    assert (
+        [risk for _, risk in of_severity(claimed, "danger")] == [risk for risk in stack.risks if risk.severity == "danger"] != []
+    )
+
+
+def test_previews_of_two_projects_are_not_taken_for_the_stack_that_was_compared(folder: Path) -> None:
+    write(folder / "diff.json", rendered_report(folder, "no-change"))
+    (folder / "other.json").write_text(recorded("image").replace("::nodestead::", "::market::"))
+    names = [stack.name for stack in reviewed("diff.json", put(folder, "image"), "other.json").stacks]
+    assert names == ["prod", "nodestead/prod", "market/prod"]
 
 
 def test_a_report_is_read_like_a_preview_and_stays_as_it_was(folder: Path) -> None:

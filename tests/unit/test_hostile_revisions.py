@@ -121,13 +121,17 @@ def test_more_stacks_than_a_report_holds_are_refused(capsys: pytest.CaptureFixtu
     assert main(["diff", "HEAD", "--stack", "dev", "--dir", str(repo)]) == 0
 
 
-def test_of_very_many_notes_the_first_are_told_and_the_rest_are_counted(capsys: pytest.CaptureFixture[str], repo: Path) -> None:
-    committed(repo, {f"stacks/Pulumi.s{number}.yaml": STACK for number in range(12)})
+def test_of_very_many_copies_of_a_stack_each_is_told_of_the_others_once(capsys: pytest.CaptureFixture[str], repo: Path) -> None:
+    named = STACK.replace("{render: rendered}", "{context: prod}")
+    committed(repo, {f"stacks/Pulumi.s-{number}.yaml": named for number in range(12)})
 
     _, report = told(capsys, repo, "HEAD~1", "HEAD")
 
-    assert len(report["notes"]) == 50
-    assert report["notes"][-1] == "and 29 more of this kind"
+    (_, *copies) = report["stacks"]
+    found = [[one["what"] for one in copy["risks"] if one["rule"] == "objects-in-two-stacks"] for copy in copies]
+    assert len(found) == 12
+    assert [len(cases) for cases in found] == [1] * 12
+    assert "are in stacks s-1 … s-11 of the same cluster too" in found[0][0]
 
 
 def test_a_revision_may_be_a_text_of_any_length(capsys: pytest.CaptureFixture[str], repo: Path) -> None:

@@ -217,6 +217,15 @@ def test_a_restart_that_may_never_come_says_what_stops_the_update() -> None:
     words = page({**FULL, "stop": {"rules": ["volume-shrunk"], "in_preview": False}}).words
     assert "9 of 9 pods restart in 2 batches, if the update gets that far: volume-shrunk stops it" in words
     assert "9 pods restart in 2 batches, if the update gets that far" in words
+    words = page({**FULL, "stop": {"rules": ["volume-shrunk"], "in_preview": False}, "restarts": []}).words
+    assert "The update does not get through: volume-shrunk stops it" in words
+
+
+def test_what_is_compared_in_part_has_a_heading_of_its_own() -> None:
+    words = page({**FULL, "failures": ["a rule broke"]}, {"name": "bad", "failures": ["refused"]}).words
+    assert "1 of 2 stacks not compared, 1 only in part" in words
+    places = [words.index(text) for text in ("Not compared", "refused", "Compared only in part", "a rule broke", "Stack prod")]
+    assert places == sorted(places)
 
 
 def test_headings_go_down_one_level_at_a_time_and_there_is_one_first() -> None:

@@ -87,6 +87,23 @@ def test_a_restart_that_may_never_come_says_what_stops_the_update() -> None:
     told = "9 of 9 pods restart in 2 batches, if the update gets that far: network-changed stops it in its preview"
     assert f"- `codex`: **{told}**\n" in text
     assert f"- `codex`: {told}\n  1. " in text
+    text = markdown(report(stack(stop=Stop(rules=["network-changed"], in_preview=True), restarts=[])))
+    assert "- **The update does not get through: network-changed stops it in its preview**\n" in text
+
+
+def test_a_name_of_a_rule_that_a_stranger_made_up_stays_text() -> None:
+    stop = Stop(rules=["** @all <img src=x>\n\n# Approved"], in_preview=False)
+    for restarts in ([PLAN], []):
+        text = markdown(report(stack(stop=stop, restarts=restarts)))
+        assert "`@all` `<img` `src=x>` `#` Approved stops it**\n" in text
+        assert not re.search(r"(?<!`)(@all|<img)|^# ", text, re.MULTILINE)
+
+
+def test_sets_of_which_pods_restart_beyond_the_first_are_counted() -> None:
+    plans = [PLAN.model_copy(update={"set": f"s{number}"}) for number in range(8)]
+    assert "- and pods of 2 more sets restart\n" in markdown(report(stack(restarts=plans)))
+    assert "- and pods of 3 more sets restart\n" in markdown(report(stack(restarts=plans, more_restarts=1)))
+    assert "- and pods of" not in markdown(report(stack(restarts=plans[:6])))
 
 
 def test_dangers_come_first_then_what_was_not_compared_then_cautions() -> None:
@@ -124,7 +141,7 @@ def test_a_stack_that_could_not_be_compared_says_nothing_of_changes() -> None:
     text = markdown(report(StackReport(name="prod", failures=["its config is refused"], counts=none)))
     assert text == (
         "<!-- nodestead:report -->\n## ⛔ 1 failure in stack `prod`\n\n`main` → `the working tree`\n\n"
-        "### ⛔ Not compared\n\n- `prod`: its config is refused\n"
+        "### ⛔ Compared only in part\n\n- `prod`: its config is refused\n"
     )
 
 
@@ -348,6 +365,8 @@ _STACK = built(
     counts=st.none() | _COUNTS,
     risks=st.lists(_RISK, max_size=6),
     restarts=st.lists(_PLAN, max_size=3),
+    more_restarts=st.integers(0, 10**6),
+    stop=st.none() | built(Stop, rules=st.lists(_SHORT, max_size=5), in_preview=st.booleans()),
     before=st.none() | _CAPACITY,
     after=st.none() | _CAPACITY,
     groups=st.lists(_GROUP, max_size=3),

@@ -689,6 +689,34 @@ def test_the_exit_code_is_an_output_and_the_reports_come_first(
     assert (tmp_path / "summary").read_text() == "plain\n"
 
 
+_PLAN = {"set": "codex", "pods": 9, "running": 9, "batches": ["a", "b"], "allAtOnce": False, "replaced": False}
+_FORMS = [
+    ("of an older nodestead", {}, 0, "9 of 9 pods restart in 2 batches**"),
+    ("of this one", {"stop": {"rules": ["volume-shrunk"], "inPreview": True}}, 0, "volume-shrunk stops it in its preview**"),
+    ("of a stranger", {"stop": {"rules": ["@all"], "inPreview": False}}, 0, "`@all` stops it**"),
+    ("of a later one", {"pause": None}, 2, "it is no report of this version of nodestead: `stacks.0`: `extra_forbidden`"),
+]
+
+
+@pytest.mark.parametrize(("given", "code", "told"), [case[1:] for case in _FORMS], ids=[case[0] for case in _FORMS])
+def test_a_report_of_whatever_version_becomes_a_comment(
+    run: Run, outputs: Any, tmp_path: Path, given: dict[str, Any], code: int, told: str
+) -> None:
+    counts = {"added": 0, "changed": 9, "replaced": 0, "removed": 0, "unchanged": 4}
+    stack = {"name": "prod", "counts": counts, "restarts": [_PLAN], **given}
+    made = {"format": "nodestead-report", "version": 1, "base": "main", "head": "x", "stacks": [stack]}
+    (tmp_path / "report.json").write_text(json.dumps(made))
+    command = str(Path(sys.executable).with_name("nodestead"))
+    (tmp_path / "Pulumi.yaml").write_text("name: x\nruntime: python\n")
+    done = run("report", NODESTEAD=command, BASE="", PREVIEWS="report.json", FAIL_ON="never", SILENT="true")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = outputs()
+    assert found["exit-code"] == str(code)
+    text = Path(found["markdown"]).read_text(encoding="utf-8")
+    assert text.startswith(MARKER)
+    assert told in text
+
+
 def test_engine_previews_are_merged_and_judged_as_a_whole(run: Run, nodestead: Path, tmp_path: Path) -> None:
     (tmp_path / "previews").mkdir()
     for name in ("prod.json", "-rf.json"):

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from nodestead.reports.model import LARGEST_REPORT, Entry, Report, ReportError, StackReport, read_report
+from nodestead.reports.model import LARGEST_REPORT, Entry, Report, ReportError, StackReport, Stop, read_report
 
 REPORT = Report(
     base="main",
@@ -15,6 +15,14 @@ REPORT = Report(
 def test_a_report_reads_back_equal() -> None:
     assert read_report(REPORT.model_dump_json(by_alias=True)) == REPORT
     assert read_report(REPORT.model_dump_json(by_alias=True, indent=1, exclude_defaults=False)) == REPORT
+
+
+def test_a_report_that_nothing_stops_is_read_by_versions_that_know_of_no_stop_and_theirs_by_this_one() -> None:
+    text = REPORT.model_dump_json(by_alias=True)
+    assert '"stop"' not in text
+    stopped = REPORT.model_copy(update={"stacks": [StackReport(name="dev", stop=Stop(rules=["a"], in_preview=True))]})
+    assert '"stop":{"rules":["a"],"inPreview":true}' in stopped.model_dump_json(by_alias=True)
+    assert read_report(stopped.model_dump_json(by_alias=True)) == stopped
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ IDS = """
     exposure-removed
     genesis-changed
     grace-period-lowered
+    held-by-two-stacks
     image-changed-unpinned
     image-repository-changed
     key-moved
@@ -45,6 +46,7 @@ IDS = """
     network-policy-opened
     network-policy-removed
     node-stopped
+    objects-in-two-stacks
     only-node-restarts
     pod-security-loosened
     pods-restart

@@ -51,12 +51,12 @@ SECRETS = [make.secret("codex-key-g1", node="codex-1", eth_private_key=text) for
 KEYED = [make.stateful_set("codex-9", volumes=[make.key_volume("codex-key-g1")])]
 
 STOPPED: list[tuple[str, Comparison, dict[str, str]]] = [
-    ("a claim that shrinks", bumped(*claims("2Gi"), new=claims("1Gi")), {"volume-shrunk": "update"}),
+    ("a claim that shrinks", bumped(*claims("2Gi"), new=claims("1Gi")), {"volume-shrunk": "preview"}),
     ("a claim that grows may or may not be refused", bumped(*claims("1Gi"), new=claims("2Gi")), {}),
     (
         "a fixed field of a claim",
         bumped(*claims("1Gi", storageClassName="a"), new=claims("1Gi", storageClassName="b")),
-        {"claim-class-changed": "update"},
+        {"claim-class-changed": "preview"},
     ),
     (
         "a fixed field of a claim that the guard knows",
@@ -106,7 +106,8 @@ def test_a_report_says_what_stops_the_update(compared: Comparison, told: dict[st
 
 
 def test_what_stops_the_preview_comes_before_what_would_stop_the_update() -> None:
-    compared = bumped(*claims("2Gi"), new=claims("1Gi"), was={"layout": "perNode"}, becomes={"layout": "pooled"})
+    facts = {"was": {"layout": "perNode"}, "becomes": {"layout": "pooled"}}
+    compared = bumped(SECRETS[0], *KEYED, new=(SECRETS[1], *KEYED), **facts)
     made = stack_report("dev", compared, findings(compared, NOTHING_ACCEPTED))
     assert made.stop == Stop(rules=["network-changed"], in_preview=True)
     assert '"stop":{"rules":["network-changed"],"inPreview":true}' in made.model_dump_json(by_alias=True)
@@ -121,4 +122,21 @@ def test_a_guard_that_refuses_without_any_rule_stops_the_update_too() -> None:
 def test_who_accepts_a_risk_does_not_make_the_api_server_accept_it() -> None:
     accepted = read_acceptances("accepted:\n- {rule: volume-shrunk, stack: dev, subject: codex, reason: known}", "a.yaml")
     compared = bumped(*claims("2Gi"), new=claims("1Gi"))
-    assert stack_report("dev", compared, findings(compared, accepted)).stop == Stop(rules=["volume-shrunk"], in_preview=False)
+    assert stack_report("dev", compared, findings(compared, accepted)).stop == Stop(rules=["volume-shrunk"], in_preview=True)
+
+
+def test_who_accepts_that_a_protected_resource_goes_may_have_taken_its_protection_off() -> None:
+    accepted = read_acceptances("accepted:\n- {rule: protected-deleted, reason: it is unprotected}", "a.yaml")
+    gone = make.resource(make.RANDOM, "x", protected=True)
+    compared = bumped(gone)
+    assert stack_report("dev", compared, findings(compared, accepted)).stop is None
+    both = bumped(gone, *claims("2Gi"), new=claims("1Gi"))
+    assert stack_report("dev", both, findings(both, accepted)).stop == Stop(rules=["volume-shrunk"], in_preview=True)
+
+
+def test_a_preview_that_failed_stops_the_update_whatever_the_rules_find() -> None:
+    compared = bumped()
+    made = stack_report("dev", compared, findings(compared, NOTHING_ACCEPTED), failures=["it is refused"], refused=True)
+    assert made.stop == Stop(rules=[], in_preview=True)
+    partly = stack_report("dev", compared, findings(compared, NOTHING_ACCEPTED), failures=["a step is not known"])
+    assert partly.stop is None

@@ -165,7 +165,8 @@ def test_the_first_line_says_how_many_stacks_are_missing(stacks: list[dict[str, 
         (["a", "b"], False, "a and b stop it"),
         (["a", "b", "c"], True, "a, b and c stop it in its preview"),
         (["a", "b", "c", "d", "e"], False, "a, b, c and 2 more stop it"),
-        ([], True, "a guard stops it in its preview"),
+        ([], True, "its preview fails"),
+        ([], False, "something stops it"),
     ],
 )
 def test_a_restart_that_may_never_come_says_what_stops_the_update(rules: list[str], in_preview: bool, why: str) -> None:
@@ -183,6 +184,41 @@ def test_of_several_stacks_only_those_that_are_stopped_are_doubted() -> None:
     stacks = [report(stop=stop).stacks[0], report(name="dev").stacks[0]]
     first = terminal(Report(base="main", head="x", stacks=stacks), width=120).splitlines()[0]
     assert first == "No danger in 2 stacks: 18 pods restart, 9 of them only if the update gets that far"
+
+
+@pytest.mark.parametrize(
+    ("given", "first"),
+    [
+        ({}, "No danger in stack prod: the update does not get through"),
+        ({"risks": [risk("caution")]}, "1 caution in stack prod: the update does not get through"),
+        ({"risks": [risk()]}, "1 danger in stack prod\n"),
+        ({"groups": [], "counts": COUNTS.model_copy(update={"changed": 0, "removed": 0})}, "No danger in stack prod: the update"),
+    ],
+    ids=["nothing is found", "nothing that says so", "a danger that says so itself", "no object differs"],
+)
+def test_an_update_that_is_stopped_is_told_of_where_no_pod_restarts(given: dict[str, Any], first: str) -> None:
+    text = terminal(report(**{"stop": Stop(rules=["network-changed"], in_preview=True), "restarts": [], **given}))
+    assert text.startswith(first)
+    assert "\nThe update does not get through: network-changed stops it in its preview\n" in text
+
+
+def test_what_is_compared_in_part_is_not_called_uncompared() -> None:
+    part = report(failures=["a rule broke"]).stacks[0]
+    none = StackReport(name="dev", failures=["a rule broke"])
+    lines = terminal(Report(base="main", head="x", stacks=[part, part.model_copy(update={"name": "qa"})])).splitlines()
+    assert lines[0] == "2 of 2 stacks compared only in part: 18 pods restart"
+    assert "COMPARED ONLY IN PART  stacks prod, qa" in lines
+    lines = terminal(Report(base="main", head="x", stacks=[part, none]), width=120).splitlines()
+    assert lines[0] == "1 of 2 stacks not compared, 1 only in part: 9 pods restart in 2 batches"
+    assert lines.index("NOT COMPARED  stack dev") < lines.index("COMPARED ONLY IN PART  stack prod")
+    risky = part.model_copy(update={"risks": [risk()]})
+    first = terminal(Report(base="main", head="x", stacks=[risky, none]), width=120).splitlines()[0]
+    assert first == "1 danger in 2 stacks, 1 of them not compared, 1 only in part: 9 pods restart in 2 batches"
+
+
+def test_sets_of_which_pods_restart_and_that_are_left_out_are_counted() -> None:
+    assert "\nand pods of 1 more set restart\n" in terminal(report(more_restarts=1))
+    assert "and pods of" not in terminal(report())
 
 
 def test_a_report_longer_than_a_screen_ends_as_it_begins() -> None:
@@ -232,6 +268,7 @@ def test_whatever_a_report_says_the_terminal_obeys_none_of_it(text: str, lines: 
         groups=[Group(set=text, component=text, entries=[entry])],
         notes=[text],
         failures=[text],
+        stop=Stop(rules=[text[:300]], in_preview=True),
     )
     shown = terminal(made, width=width)
     assert all(char.isprintable() or char == "\n" for char in shown)

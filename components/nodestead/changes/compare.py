@@ -18,6 +18,7 @@ __all__ = [
     "Comparison",
     "EngineStep",
     "FieldChange",
+    "Neighbour",
     "Operation",
     "Path",
     "compare",
@@ -106,6 +107,21 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another stack of the same report.
+
+    Attributes:
+        base: Its state before.
+        head: Its state afterwards.
+        known: What `once` keeps.
+    """
+
+    base: Snapshot
+    head: Snapshot
+    known: dict[Any, Any] = field(default_factory=dict[Any, Any], init=False, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs between two states of a stack.
 
@@ -113,12 +129,14 @@ class Comparison:
         base: The state before.
         head: The state afterwards.
         changes: Every object that differs, in the order of the head; removed ones come last.
+        others: The other stacks of the report, by name.
         known: What `once` keeps.
     """
 
     base: Snapshot
     head: Snapshot
     changes: list[Change] = field(default_factory=list[Change])
+    others: Mapping[str, Neighbour] = field(default_factory=dict[str, Neighbour])
     known: dict[Any, Any] = field(default_factory=dict[Any, Any], init=False, repr=False, compare=False)
 
     @property
@@ -131,12 +149,12 @@ class Comparison:
         return (one for one in self.changes if one.item.kind in kinds and one.item.is_object)
 
 
-Compared = TypeVar("Compared", Change, Comparison)
+Compared = TypeVar("Compared", Change, Comparison, Neighbour)
 Result = TypeVar("Result")
 
 
 def once(find: Callable[[Compared], Result]) -> Callable[[Compared], Result]:
-    """Makes a pure function of a change, or of a comparison, find its result once for each, because many rules ask for it.
+    """Makes a pure function of a change, a comparison or a neighbour find its result once for each, as many rules ask for it.
 
     The result is shared: whoever gets it leaves it as it is.
     """

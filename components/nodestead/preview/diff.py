@@ -3,14 +3,14 @@
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from nodestead.changes.accepted import NOTHING_ACCEPTED, Acceptances
+from nodestead.changes.compare import Neighbour
 from nodestead.changes.names import folded_names
-from nodestead.changes.overlap import overlaps
 from nodestead.changes.snapshot import Snapshot
 from nodestead.preview.children import SECONDS, Rendered, Tree, rendered_all, usable_python
 from nodestead.preview.engine_text import well_formed
@@ -30,7 +30,7 @@ _LEAST: Final = 7
 _MOST_PROJECTS: Final = 5
 _MOST_STACKS: Final = 500
 """Of a report."""
-_MOST_NOTES, _LONGEST_NOTE = 50, 4_000
+_LONGEST_NOTE = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +97,19 @@ def diff(asked: Asked, accept: Callable[[Path], Acceptances]) -> Report:
         notes = list(_notes(states, asked))
         if head is None and repository.dirty:
             notes.append("the head is the working tree, with uncommitted changes")
-        notes = _few([*overlaps(done[0].snapshots, done[1].snapshots)], _MOST_NOTES - len(notes)) + _few(notes, _MOST_NOTES)
+        # Names of files may be no text.
+        notes = [well_formed(one)[:_LONGEST_NOTE] for one in notes]
         ciphers = {name: _other_ciphers(name, states) for name in wanted}
-    reports = [_stack(name, states, done, accepted, ciphers[name]) for name in wanted]
+    base_states, head_states = (one.snapshots for one in done)
+    failed = done[0].failures.keys() | done[1].failures.keys()
+    stacks = {
+        name: Neighbour(base_states.get(name) or Snapshot(name), head_states.get(name) or Snapshot(name))
+        for name in wanted
+        if name not in failed
+    }
+    reports = [_stack(name, states, done, accepted, ciphers[name], stacks) for name in wanted]
     named = _named(asked.head or "", head) if head is not None else _WORKING_TREE
     return Report(base=_named(asked.base, base), head=named, notes=notes, stacks=reports)
-
-
-def _few(notes: list[str], most: int) -> list[str]:
-    """The first of many notes, and how many there are more; names of files may be no text."""
-    told = notes if len(notes) <= most else [*notes[: most - 1], f"and {len(notes) - most + 1:,} more of this kind"]
-    return [well_formed(one)[:_LONGEST_NOTE] for one in told]
 
 
 def _label(revision: str, commit: str) -> str:
@@ -253,7 +255,12 @@ def _other_ciphers(name: str, states: Sequence[_State]) -> list[str]:
 
 
 def _stack(
-    name: str, states: Sequence[_State], done: Sequence[Rendered], accepted: Acceptances, ciphers: Sequence[str]
+    name: str,
+    states: Sequence[_State],
+    done: Sequence[Rendered],
+    accepted: Acceptances,
+    ciphers: Sequence[str],
+    stacks: Mapping[str, Neighbour],
 ) -> StackReport:
     """The report of one stack; why there is none where one of its states cannot be rendered."""
     reasons: dict[str, list[str]] = {}
@@ -263,7 +270,7 @@ def _stack(
     if reasons:
         told = [f"in {' and in '.join(labels)} it cannot be rendered: {reason}" for reason, labels in reasons.items()]
         return failed_stack(name, told)
-    base, head = (one.snapshots.get(name) or Snapshot(name) for one in done)
+    base, head = stacks[name].base, stacks[name].head
     notes = [
         f"{one.label} has no stack {name}, {what}"
         for one, other, what in ((states[0], states[1], "so all of it is new"), (states[1], states[0], _GONE))
@@ -277,7 +284,8 @@ def _stack(
     def unreadable(error: Exception) -> str:
         return f"stack {name} cannot be compared: an object in it is none that an API server takes ({type(error).__name__})"
 
-    return compared_stack(name, base, head, accepted, unreadable, notes=notes)
+    others = {key: one for key, one in stacks.items() if key != name}
+    return compared_stack(name, base, head, accepted, unreadable, others=others, notes=notes)
 
 
 _UNOPENED: Final = re.compile(r"kubernetes:(?:helm\.sh|kustomize|yaml)[:/]")

@@ -24,6 +24,7 @@ class Preview(NamedTuple):
         steps: What the engine will do with each object, by its identity in the head, or in the base where it goes.
         failures: Why the preview failed, and what of it could not be read.
         notes: What a reader has to know of how the states were found.
+        failed: Whether the preview failed, so that the update does not begin.
     """
 
     base: Snapshot
@@ -31,6 +32,7 @@ class Preview(NamedTuple):
     steps: dict[Identity, EngineStep]
     failures: list[str]
     notes: list[str]
+    failed: bool = False
 
 
 def read_preview(text: str) -> Preview:
@@ -160,7 +162,7 @@ class _Reader:
         if inferred:
             told = f"The batches of {folded_names(inferred)} are read from the dependencies of what changes"
             notes.append(f"{told}; nodes between that stay as they are, are not shown.")
-        return Preview(before, after, steps, [*errors, *self._failures()], notes)
+        return Preview(before, after, steps, [*errors, *self._failures()], notes, failed=bool(errors))
 
     def _failures(self) -> Iterator[str]:
         for op, names in self._unknown.items():

@@ -2,12 +2,14 @@
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from nodestead.changes.accepted import Acceptances
-from nodestead.preview.engine_preview import PreviewError, project_of, read_preview
+from nodestead.changes.compare import Neighbour
+from nodestead.preview.engine_preview import Preview, PreviewError, project_of, read_preview
 from nodestead.preview.engine_text import LARGEST, decoded
 from nodestead.preview.stack_comparison import compared_stack
 from nodestead.reports.build import failed_stack
@@ -46,29 +48,52 @@ def review(names: Sequence[str], accepted: Acceptances) -> Report:
         names: Files, each with a preview of the engine as JSON, or with a report as JSON; `-` for standard input.
         accepted: The risks that the repository accepts. In a report that is read, it stays as it was.
     """
-    stacks: list[tuple[str, StackReport]] = []
+    read: list[tuple[str, StackReport | Preview]] = []
+    rendered: list[StackReport] = []
     compared: list[tuple[str, str]] = []
     notes: list[str] = []
     for name in names:
+        sides = _STATE, _PREVIEW
         try:
             text = _source_text(name)
             if _is_report(text):
                 report = read_report(text.strip())
-                compared.append((report.base, report.head))
+                sides = report.base, report.head
                 notes += report.notes
-                stacks += [("", stack) for stack in report.stacks]
-                continue
-            stacks.append((project_of(text), _reviewed(text, accepted, _file(name))))
+                read += [("", stack) for stack in report.stacks]
+                rendered += report.stacks if sides != (_STATE, _PREVIEW) else []
+            else:
+                read.append((project_of(text), _preview(text, _file(name))))
         except (PreviewError, ReportError) as error:
-            stacks.append(("", failed_stack(_file(name), [str(error)])))
-        compared.append((_STATE, _PREVIEW))
+            read.append(("", failed_stack(_file(name), [str(error)])))
+        compared.append(sides)
+    known = _neighbours(read)
+    stacks = [
+        (project, one if isinstance(one, StackReport) else _reviewed(project, one, known, accepted)) for project, one in read
+    ]
     bases, heads = (list(dict.fromkeys(one)) for one in zip(*compared, strict=True)) if compared else ([_STATE], [_PREVIEW])
     return Report(
         base=", ".join(bases)[:_LONGEST],
         head=", ".join(heads)[:_LONGEST],
         notes=list(dict.fromkeys(notes))[:_MOST_NOTES],
-        stacks=_few(_distinct(stacks)),
+        stacks=_few(_distinct(_paired(stacks, rendered))),
     )
+
+
+def _paired(stacks: Sequence[tuple[str, StackReport]], rendered: Sequence[StackReport]) -> Iterator[tuple[str, StackReport]]:
+    """Stacks of the engine's previews that were rendered too, marked as such.
+
+    Where several previews have a stack of that name, nobody knows which of them was rendered.
+    """
+    names = {stack.name for stack in rendered}
+    own = {id(stack) for stack in rendered}
+    previewed = Counter(stack.name for _, stack in stacks if id(stack) not in own)
+    for project, stack in stacks:
+        if id(stack) in own or stack.name not in names or previewed[stack.name] > 1:
+            yield project, stack
+        else:
+            called = f"{stack.name} (against its state)"[:_LONGEST]
+            yield project, stack.model_copy(update={"name": called, "same_as": stack.name})
 
 
 _LONGEST, _MOST_NOTES, _MOST_STACKS = 300, 50, 500
@@ -92,20 +117,39 @@ def _is_report(text: str) -> bool:
     return re.search(r'"format"\s*:\s*"nodestead-report"', text[:2_000]) is not None
 
 
-def _reviewed(text: str, accepted: Acceptances, name: str) -> StackReport:
+def _preview(text: str, name: str) -> Preview | StackReport:
     preview = read_preview(text)
-    if not preview.head.stack:
-        # It failed before the engine named the stack.
-        return failed_stack(name, preview.failures)
+    # It may have failed before the engine named the stack.
+    return preview if preview.head.stack else failed_stack(name, preview.failures)
+
+
+_Stack = tuple[str, str]
+"""The project and the name of a stack: two previews of one stack are no two stacks."""
+
+
+def _neighbours(read: Iterable[tuple[str, StackReport | Preview]]) -> dict[_Stack, Neighbour]:
+    return {(project, one.head.stack): Neighbour(one.base, one.head) for project, one in read if isinstance(one, Preview)}
+
+
+def _reviewed(project: str, preview: Preview, known: Mapping[_Stack, Neighbour], accepted: Acceptances) -> StackReport:
+    name = preview.head.stack
+    alike = Counter(stack for _, stack in known)
+    others = {
+        f"{owner}/{stack}" if alike[stack] > 1 else stack: one
+        for (owner, stack), one in known.items()
+        if (owner, stack) != (project, name)
+    }
     return compared_stack(
-        preview.head.stack,
+        name,
         preview.base,
         preview.head,
         accepted,
         _unreadable,
+        others=others,
         steps=preview.steps,
         notes=preview.notes,
         failures=preview.failures,
+        refused=preview.failed,
     )
 
 

@@ -48,6 +48,7 @@ def stack_report(
     *,
     notes: Iterable[str] = (),
     failures: Iterable[str] = (),
+    refused: bool = False,
     topology: Topology | None = None,
 ) -> StackReport:
     """What a change does to one stack.
@@ -58,6 +59,7 @@ def stack_report(
         findings: What the rules found, the worst first, and the rules that broke.
         notes: What a reader has to know of how it was made.
         failures: Why a part of it could not be compared.
+        refused: Whether the engine's preview failed.
         topology: The stack as a picture shows it.
     """
     found = [one for one in findings if isinstance(one, Finding)]
@@ -73,7 +75,7 @@ def stack_report(
         more_risks=max(0, len(found) - _MOST_RISKS),
         restarts=[_restart(one) for one in plans[:_MOST_RESTARTS]],
         more_restarts=max(0, len(plans) - _MOST_RESTARTS),
-        stop=_stop(comparison, found),
+        stop=_stop(comparison, found, refused=refused),
         before=_capacity(comparison.base) if comparison.complete else None,
         after=_capacity(comparison.head) if comparison.complete else None,
         groups=groups,
@@ -146,17 +148,24 @@ def _fault(fault: Fault) -> str:
     )
 
 
-def _stop(comparison: Comparison, findings: Sequence[Finding]) -> Stop | None:
+def _stop(comparison: Comparison, findings: Sequence[Finding], *, refused: bool) -> Stop | None:
     """What stops the update; whether somebody accepts the risk is nothing to the engine or the API server.
 
-    A guard or a protection fails the preview. What the API server refuses stops the engine, which starts nothing more; what
-    it has done stays, and in which order it comes to things that do not wait for each other nobody knows.
+    A guard or a protection fails the preview, and so does what the API server refuses when the preview asks it. What it refuses
+    later stops the engine, which starts nothing more; what it has done stays, and in which order it comes to things that do not
+    wait for each other nobody knows.
     """
+    stopping = [one for one in findings if not _is_lifted(one)]
     for where in ("preview", "update"):
-        rules = dict.fromkeys(_short(one.rule.id) for one in findings if one.found.stops == where)
-        if rules or (where == "preview" and refused_sets(comparison)):
+        rules = dict.fromkeys(_short(one.rule.id) for one in stopping if one.found.stops == where)
+        if rules or (where == "preview" and (refused or refused_sets(comparison))):
             return Stop(rules=list(rules), in_preview=where == "preview")
     return None
+
+
+def _is_lifted(finding: Finding) -> bool:
+    """Whether who accepts a finding has taken away what stops the update: the state says that, and no revision."""
+    return finding.rule.id == "protected-deleted" and finding.accepted is not None
 
 
 def _restart(one: Restart) -> RestartPlan:

@@ -16,10 +16,12 @@ from nodestead.reports.words import (
     capacity_rows,
     cases_by_rule,
     counts_text,
+    failures_by_stacks,
     is_unchanged,
     of_severity,
     plural,
     restart_text,
+    stop_text,
     verdict,
 )
 
@@ -149,15 +151,13 @@ def _state(stack: StackReport) -> str:
 
 
 def _failures(report: Report) -> Iterator[str]:
-    failed = [stack for stack in report.stacks if stack.failures]
-    if not failed:
-        return
-    yield '<section aria-labelledby="failed"><h2 id="failed">Not compared</h2>'
-    for stack in failed:
-        yield f'<div class="risk danger"><h3>{_text(stack.name)}</h3>'
-        yield "".join(f"<p>{_lined_html(line)}</p>" for line in stack.failures)
-        yield "</div>"
-    yield "</section>"
+    for number, (title, found) in enumerate(failures_by_stacks(report).items(), start=1):
+        yield f'<section aria-labelledby="failed-{number}"><h2 id="failed-{number}">{title}</h2>'
+        for names, failures in found:
+            yield f'<div class="risk danger"><h3>{_text(", ".join(names))}</h3>'
+            yield "".join(f"<p>{_lined_html(line)}</p>" for line in failures)
+            yield "</div>"
+        yield "</section>"
 
 
 def _risks(found: Sequence[tuple[StackReport, Risk]], title: str, *, several: bool) -> Iterator[str]:
@@ -218,6 +218,8 @@ def _stack(stack: StackReport, number: int) -> Iterator[str]:
     if stack.counts is not None:
         yield f"<p>{_text(counts_text(stack.counts))}</p>"
     yield from _and_more(stack.more_risks, "risk")
+    if told := stop_text(stack):
+        yield f"<p><strong>{_text(told)}</strong></p>"
     yield from _restarts(stack)
     yield from _capacity(stack)
     if stack.topology is not None and stack.topology.nodes:

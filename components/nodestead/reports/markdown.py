@@ -25,6 +25,7 @@ from nodestead.reports.words import (
     plural,
     quiet_stacks,
     restart_text,
+    stop_text,
     verdict,
 )
 
@@ -61,7 +62,8 @@ def markdown(report: Report, *, link: str | None = None, limit: int = 60_000) ->
     dangers, cautions, notes = (list(_risks(of_severity(report, severity), several=several)) for severity in _SEVERITIES)
     # In the order in which room is given away; the place says where each comes in the comment.
     pages.add(1, "### 🔴 Dangers", dangers, "danger")
-    pages.add(2, "### ⛔ Not compared", list(_failures(report)), "failure")
+    for failed, told in failures_by_stacks(report).items():
+        pages.add(2, f"### ⛔ {failed}", list(_failures(told)), "failure")
     pages.add(3, "### 🟡 Cautions", cautions, "caution")
     pages.add(0, "", [_compared(report)], "")
     quiet = quiet_stacks(report)
@@ -207,8 +209,8 @@ def _accepted(report: Report, *, several: bool) -> Iterable[str]:
                 )
 
 
-def _failures(report: Report) -> Iterable[str]:
-    for stacks_of, failures in failures_by_stacks(report):
+def _failures(found: Sequence[tuple[list[str], list[str]]]) -> Iterable[str]:
+    for stacks_of, failures in found:
         stacks = ", ".join(code(name, 60) for name in stacks_of[:_MOST_STACKS])
         stacks += f" and {len(stacks_of) - _MOST_STACKS:,} more" if len(stacks_of) > _MOST_STACKS else ""
         for failure in failures:
@@ -233,13 +235,18 @@ def _facts(stack: StackReport, *, several: bool) -> str:
     lines = [f"### Stack {code(stack.name, 60)}" if several else "### What changes", ""]
     if is_unchanged(stack):
         return "\n".join([*lines, "No change."])
+    if told := stop_text(stack):
+        lines.append(f"- **{prose(told)}**")
     for plan in stack.restarts[:_MOST_HEADLINES]:
         name, text = restart_text(plan, stack.stop)
-        lines.append(f"- {code(name, 80)}: **{text}**")
-    told = headlines(stack)
-    for name, entry in told[:_MOST_HEADLINES]:
+        lines.append(f"- {code(name, 80)}: **{prose(text)}**")
+    left = len(stack.restarts) - _MOST_HEADLINES + stack.more_restarts
+    if left > 0:
+        lines.append(f"- and pods of {plural(left, 'more set')} restart")
+    entries = headlines(stack)
+    for name, entry in entries[:_MOST_HEADLINES]:
         lines.append(f"- {f'{code(name, 80)}: ' if name else ''}{prose(entry.summary, 300)}")
-    rest = len(told) - _MOST_HEADLINES
+    rest = len(entries) - _MOST_HEADLINES
     if rest > 0:
         lines.append(f"- and {plural(rest, 'more entry', 'more entries')} below")
     lines.append(f"- {counts_text(stack.counts)}")
@@ -274,7 +281,9 @@ def _capacity(stack: StackReport) -> Iterable[str]:
 def _order(stack: StackReport) -> Iterable[str]:
     for plan in stack.restarts:
         name, text = restart_text(plan, stack.stop)
-        yield "\n".join([f"- {code(name, 80)}: {text}", *(f"  {_numbered(line)}" for line in batch_lines(plan, _MOST_BATCHES))])
+        yield "\n".join(
+            [f"- {code(name, 80)}: {prose(text)}", *(f"  {_numbered(line)}" for line in batch_lines(plan, _MOST_BATCHES))]
+        )
 
 
 def _numbered(line: str) -> str:

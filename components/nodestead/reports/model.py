@@ -46,6 +46,10 @@ Count = Annotated[int, Field(ge=0, le=_MOST)]
 Positive = Annotated[int, Field(ge=1, le=_MOST)]
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class ReportError(ValueError):
     """A text that is no report."""
 
@@ -124,7 +128,9 @@ class RestartPlan(Model):
 class Stop(Model):
     """What is certain to stop the update before it is through, so that not all of what is told happens."""
 
-    rules: list[Short] = Field(max_length=100, description="The rules that found it; none where it is the guard of a set alone.")
+    rules: list[Short] = Field(
+        max_length=100, description="The rules that found it; none where only a guard or a failed preview says so."
+    )
     in_preview: bool = Field(description="Whether the preview fails already, before anything is done.")
 
 
@@ -187,7 +193,15 @@ class StackReport(Model):
     more_risks: Count = Field(default=0, description="Risks that are left out, none worse than the last that is there.")
     restarts: list[RestartPlan] = Field(default_factory=list, max_length=1_000)
     more_restarts: Count = Field(default=0, description="Sets of which pods restart and that are left out.")
-    stop: Stop | None = Field(default=None, description="What stops the update; none where nothing is known to.")
+    # Left out where there is none: a comment may be made by an older version, which knows no such field.
+    stop: Stop | None = Field(
+        default=None, exclude_if=_is_none, description="What stops the update; not there where nothing is known to."
+    )
+    same_as: Short | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="The stack of the report that is this one too, compared in another way; what both tell is told once.",
+    )
     before: Capacity | None = None
     after: Capacity | None = None
     groups: list[Group] = Field(default_factory=list, max_length=1_000)

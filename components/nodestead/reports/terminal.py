@@ -21,6 +21,7 @@ from nodestead.reports.words import (
     plural,
     quiet_stacks,
     restart_text,
+    stop_text,
     verdict,
 )
 
@@ -142,9 +143,10 @@ def _risk(stack: StackReport, risk: Risk, page: _Page, *, several: bool, mark: s
 
 
 def _failures(report: Report, page: _Page) -> Iterator[str]:
-    for names, failures in failures_by_stacks(report):
+    for title, names, failures in ((title, *one) for title, found in failures_by_stacks(report).items() for one in found):
         yield ""
-        yield from page.wrapped(f"NOT COMPARED  {'stack' if len(names) == 1 else 'stacks'} {', '.join(names)}", paint="danger")
+        stacks = f"{'stack' if len(names) == 1 else 'stacks'} {', '.join(names)}"
+        yield from page.wrapped(f"{title.upper()}  {stacks}", paint="danger")
         for failure in failures:
             for depth, line in outline(failure):
                 yield from page.wrapped(line, f"  {'  - ' * depth}")
@@ -175,6 +177,8 @@ def _stack(stack: StackReport, page: _Page, *, several: bool) -> Iterator[str]:
         yield from page.wrapped(f"Stack {stack.name}{': no change' if is_unchanged(stack) else ''}", paint="strong")
     for note in stack.notes:
         yield from page.wrapped(note, "note: ", "  ")
+    if told := stop_text(stack):
+        yield from page.wrapped(told, rest="  ")
     if not has_changes(stack):
         return
     for plan in stack.restarts:
@@ -183,6 +187,8 @@ def _stack(stack: StackReport, page: _Page, *, several: bool) -> Iterator[str]:
         if plan.batch_count > 1:
             for line in batch_lines(plan, _MOST_BATCHES):
                 yield from page.wrapped(line, "  ", "     ")
+    if stack.more_restarts:
+        yield from page.wrapped(f"and pods of {plural(stack.more_restarts, 'more set')} restart")
     yield from page.wrapped(counts_text(stack.counts))
     yield from _capacity(stack)
     for group in stack.groups:

@@ -23,6 +23,7 @@ __all__ = [
     "plural",
     "quiet_stacks",
     "restart_text",
+    "stop_text",
     "verdict",
 ]
 
@@ -36,7 +37,13 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
 
 def of_severity(report: Report, severity: Severity) -> list[tuple[StackReport, Risk]]:
     """The risks of one severity in all stacks that nobody accepted, but for what is told of every restart anyway."""
-    risks = ((stack, risk) for stack in report.stacks for risk in stack.risks if not _is_told(stack, risk))
+    told = {(stack.name, risk.rule, risk.subject) for stack in report.stacks if stack.same_as is None for risk in stack.risks}
+    risks = (
+        (stack, risk)
+        for stack in report.stacks
+        for risk in stack.risks
+        if not _is_told(stack, risk) and (stack.same_as, risk.rule, risk.subject) not in told
+    )
     return [(stack, risk) for stack, risk in risks if risk.severity == severity and risk.accepted is None]
 
 
@@ -55,7 +62,7 @@ def _is_told(stack: StackReport, risk: Risk) -> bool:
 
 def is_unchanged(stack: StackReport) -> bool:
     """Whether there is nothing to say of a stack."""
-    return not (stack.failures or stack.risks or has_changes(stack))
+    return not (stack.failures or stack.risks or stack.stop or has_changes(stack))
 
 
 def quiet_stacks(report: Report) -> list[str]:
@@ -65,9 +72,10 @@ def quiet_stacks(report: Report) -> list[str]:
 
 def concerned(report: Report) -> list[str]:
     """The names of the stacks that a report is about: those with a change, or all where one could not be compared."""
-    changed = [stack.name for stack in report.stacks if not is_unchanged(stack)]
-    is_known = changed and not any(stack.failures for stack in report.stacks)
-    return changed if is_known else [stack.name for stack in report.stacks]
+    changed = [stack for stack in report.stacks if not is_unchanged(stack)]
+    told = changed if changed and not any(stack.failures for stack in report.stacks) else report.stacks
+    names = [stack.name for stack in told if stack.same_as is None]
+    return [*names, *dict.fromkeys(stack.same_as for stack in told if stack.same_as is not None and stack.same_as not in names)]
 
 
 def has_changes(stack: StackReport) -> bool:
@@ -95,26 +103,53 @@ def verdict(report: Report, where: str = "") -> str:
         return f"No change{at}"
     said = f"{', '.join(parts) or 'No danger'}{at}"
     if failed and not is_whole:
-        missing = f"{len(failed):,} of {len(report.stacks):,} stacks not compared"
-        said = f"{said}, {missing}" if parts and not at else f"{said}, {len(failed):,} of them not compared" if parts else missing
-    pods = sum(plan.pods for stack in report.stacks for plan in stack.restarts)
+        missing = _missing(failed, "them" if parts and at else f"{len(report.stacks):,} stacks")
+        said = f"{said}, {missing}" if parts else missing
+    plans = _restarting(report)
+    pods = sum(plan.pods for plan in plans.values())
     if pods:
-        one_set = [plan for stack in report.stacks for plan in stack.restarts]
-        batches = f" in {plural(one_set[0].batch_count, 'batch', 'batches')}" if len(one_set) == 1 else ""
+        (first, *more) = plans.values()
+        batches = "" if more else f" in {plural(first.batch_count, 'batch', 'batches')}"
         said += f": {plural(pods, 'pod')} restart{'s' * (pods == 1)}{batches}"
-        stopped = sum(plan.pods for stack in report.stacks if stack.stop is not None for plan in stack.restarts)
+        halted = {stack.same_as or stack.name for stack in report.stacks if stack.stop is not None}
+        stopped = sum(plan.pods for (stack, _), plan in plans.items() if stack in halted)
         if stopped:
             said += f", {'' if stopped == pods else f'{stopped:,} of them only '}if the update gets that far"
+    elif not (counts[0][0] or failed) and any(stack.stop is not None for stack in report.stacks):
+        said += ": the update does not get through"
     return said
 
 
-def failures_by_stacks(report: Report) -> list[tuple[list[str], list[str]]]:
-    """The stacks that could not be compared, those with the same reasons together, and the reasons."""
-    found: dict[tuple[str, ...], list[str]] = {}
+def _restarting(report: Report) -> dict[tuple[str, str], RestartPlan]:
+    """The restarts by stack and set; of two comparisons of one stack that with more of them."""
+    plans: dict[tuple[str, str], RestartPlan] = {}
+    for stack in report.stacks:
+        for plan in stack.restarts:
+            key = (stack.same_as or stack.name, plan.set)
+            plans[key] = max(plans.get(key, plan), plan, key=lambda one: one.pods)
+    return plans
+
+
+def _missing(failed: Sequence[StackReport], of: str) -> str:
+    """`1 of 3 stacks not compared, 2 only in part`."""
+    in_part = sum(stack.counts is not None for stack in failed)
+    not_at_all = len(failed) - in_part
+    if not not_at_all:
+        return f"{in_part:,} of {of} compared only in part"
+    return f"{not_at_all:,} of {of} not compared" + (f", {in_part:,} only in part" if in_part else "")
+
+
+def failures_by_stacks(report: Report) -> dict[str, list[tuple[list[str], list[str]]]]:
+    """The stacks that were not compared as a whole, those with the same reasons together, and the reasons; by a title."""
+    found: dict[str, dict[tuple[str, ...], list[str]]] = {}
     for stack in report.stacks:
         if stack.failures:
-            found.setdefault(tuple(stack.failures), []).append(stack.name)
-    return [(names, list(failures)) for failures, names in found.items()]
+            title = "Not compared" if stack.counts is None else "Compared only in part"
+            found.setdefault(title, {}).setdefault(tuple(stack.failures), []).append(stack.name)
+    return {
+        title: [(names, list(failures)) for failures, names in some.items()]
+        for title, some in sorted(found.items(), reverse=True)
+    }
 
 
 def outline(text: str) -> list[tuple[int, str]]:
@@ -163,10 +198,17 @@ def restart_text(plan: RestartPlan, stop: Stop | None) -> tuple[str, str]:
     return plan.set, text
 
 
+def stop_text(stack: StackReport) -> str:
+    """What stops the update of a stack, where no restart of it says so; else nothing."""
+    return "" if stack.stop is None or stack.restarts else f"The update does not get through: {_stop_text(stack.stop)}"
+
+
 def _stop_text(stop: Stop) -> str:
     """`volume-shrunk stops it`, `network-changed and protected-deleted stop it in its preview`."""
+    if not stop.rules:
+        return "its preview fails" if stop.in_preview else "something stops it"
     shown, left = stop.rules[:_MOST_RULES], len(stop.rules) - _MOST_RULES
-    named = [*shown, *([f"{left} more"] if left > 0 else [])] or ["a guard"]
+    named = [*shown, *([f"{left} more"] if left > 0 else [])]
     who = " and ".join(part for part in (", ".join(named[:-1]), named[-1]) if part)
     return f"{who} stop{'s' * (len(named) == 1)} it{' in its preview' * stop.in_preview}"
 

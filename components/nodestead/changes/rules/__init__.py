@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from nodestead.changes.compare import Comparison
 from nodestead.changes.rule import SEVERITIES, Fault, Finding, Rule
-from nodestead.changes.rules import access, data, exposure, heights, keys, pods, policies, rollout, sets, sizes, versions
+from nodestead.changes.rules import access, data, exposure, heights, keys, pods, policies, rollout, sets, sizes, stacks, versions
 from nodestead.changes.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *sizes.RULES,
     *sets.RULES,
     *keys.RULES,
+    *stacks.RULES,
     *rollout.RULES,
     *versions.RULES,
     *heights.RULES,

@@ -14,7 +14,7 @@ from nodestead.changes.sets import fact_changes, node_names, refused_sets
 from nodestead.changes.snapshot import Item, Snapshot, subject
 from nodestead.changes.workloads import WORKLOADS, containers, replicas
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "SHARED_COSTS"]
 
 _COSTS = {
     ETHEREUM_KEY: "the nodes sign with other Ethereum keys, whose addresses have no funds; contracts and collateral of the old"
@@ -198,11 +198,12 @@ def _removed(comparison: Comparison) -> Iterator[Found]:
 
 # ---- one key on two nodes
 
-_SHARED_COSTS = {
+SHARED_COSTS = {
     CONSENSUS_KEY: "both sign blocks, which a chain takes for double signing: the validator is slashed and barred for good",
     ETHEREUM_KEY: "both send transactions from one address and spoil each other's, and proofs fail",
     NODE_KEY: "both have one node id, and peers let only one of them in",
 }
+"""What happens while two nodes run with one key, by its file."""
 
 
 _Key = tuple[str, str, tuple[str, ...], str]
@@ -235,14 +236,14 @@ def _shared(comparison: Comparison) -> Iterator[Found]:
             continue
         who = folded_names(names) if len(set(names)) > 1 else f"{len(names)} pods of {names[0]}"
         nodes = tuple(dict.fromkeys(_node(item) for _, item in pods))
-        yield Found(subject(pods[0][1]), f"{who} use one key, {_key_text(key)}; {_SHARED_COSTS[key[0]]}", nodes)
+        yield Found(subject(pods[0][1]), f"{who} use one key, {_key_text(key)}; {SHARED_COSTS[key[0]]}", nodes)
     old = guards(comparison.base)
     for address, holders in guards(comparison.head).items():
         running = [one for one in holders if one.runs]
         if len(running) > 1 and running != [one for one in old.get(address, ()) if one.runs]:
             where = " and ".join(f"{one.node} in {one.namespace}" for one in running)
             nodes = tuple(dict.fromkeys(one.node for one in running))
-            yield Found(running[0].subject, f"{where} use the consensus key {address}: {_SHARED_COSTS[CONSENSUS_KEY]}", nodes)
+            yield Found(running[0].subject, f"{where} use the consensus key {address}: {SHARED_COSTS[CONSENSUS_KEY]}", nodes)
 
 
 def _moved(comparison: Comparison) -> Iterator[Found]:

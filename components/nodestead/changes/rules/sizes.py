@@ -17,6 +17,9 @@ __all__ = ["RULES"]
 # All else of a claim's spec is immutable.
 _MUTABLE = ("resources", "volumeAttributesClassName")
 
+# A preview asks the API server, without effect, for every object that is there already.
+_REFUSED = "the API server refuses it in the preview, an update without one stops there"
+
 
 def _names(items: list[Item]) -> str:
     return claims_text(item.name for item in items)
@@ -46,9 +49,9 @@ def _sizes(comparison: Comparison, *, grow: bool) -> Iterator[Found]:
         what = (
             f"{which} {grows} from {one} to {other}, in place where the storage class allows it; elsewhere the update fails at it"
             if grow
-            else f"{which} would go from {one} to {other}: the API server refuses it, and the update stops there, half done"
+            else f"{which} would go from {one} to {other}: {_REFUSED}, half done"
         )
-        yield Found(name, what, _nodes(items), None if grow else "update")
+        yield Found(name, what, _nodes(items), None if grow else "preview")
     told = {name for name, _, _ in templates}
     facts = fact_changes(comparison)
     for (name, one, other), items in templates.items():
@@ -93,9 +96,9 @@ def _class_changed(comparison: Comparison) -> Iterator[Found]:
     facts = fact_changes(comparison)
     for (name, text), items in claims.items():
         refused = any(fact in facts.get(name, {}) for fact in _FACTS)
-        end = "the update is refused in its preview" if refused else "the API server refuses it, and the update fails there"
+        end = "the update is refused in its preview" if refused else _REFUSED
         what = f"{text} of {_names(items)}: {end}; nothing is deleted"
-        yield Found(name, what, _nodes(items), "preview" if refused else "update")
+        yield Found(name, what, _nodes(items), "preview")
     for (name, text), items in templates.items():
         refused = any(fact in facts.get(name, {}) for fact in _FACTS)
         end = "the update is refused in its preview" if refused else "the StatefulSet has to be replaced for it"
@@ -123,7 +126,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "claim-class-changed",
         "danger",
         "A claim's fixed field changes",
-        "Class, access modes and source of a claim cannot change: the update fails at the first such claim, half done.",
+        "Class, access modes and source of a claim cannot change: the preview fails, or the update in its middle.",
         "Set the field back; for other storage make a new node or claim, copy the data, then name it with existingClaim.",
         _class_changed,
     ),
@@ -131,7 +134,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "volume-shrunk",
         "danger",
         "A volume would shrink",
-        "Kubernetes never shrinks a volume: the update fails at the first such claim, and nodes behind it stay as they were.",
+        "Kubernetes never shrinks a volume: the preview fails, or the update in its middle; nodes behind that stay as they were.",
         "Set the size back; for a smaller volume make a new node beside it, let it sync, and then remove the old one.",
         lambda comparison: _sizes(comparison, grow=False),
     ),
