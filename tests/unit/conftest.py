@@ -1,9 +1,11 @@
-"""Fixtures of tests that check revisions out."""
+"""Fixtures of tests that check revisions out, and of those that run the agents of chain nodes."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chain_agents import Pod, Web
 from repositories import repository
 
 
@@ -20,3 +22,17 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def repo(tmp_path: Path) -> Path:
     """A repository with a first commit on main."""
     return repository(tmp_path / "repo")
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Pod:
+    """The pod of a chain node, as its agents see it."""
+    return Pod(tmp_path)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A web server on this machine."""
+    made = Web()
+    yield made
+    made.close()

@@ -1,25 +1,11 @@
 """The address that a chain node announces: where it is known from, and what nobody could dial."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from chain_agents import Pod, Resource, Web
 from chain_homes import config
-
-
-@pytest.fixture
-def pod(tmp_path: Path) -> Pod:
-    return Pod(tmp_path)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    made = Web()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,10 @@
 
 import json
 import stat
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from chain_agents import Pod, Resource, Web, address_of, key_json
 from chain_homes import LOCAL, SIGNED, SNAPSHOT, config, empty_store, has_signed, sign_state
-
-
-@pytest.fixture
-def pod(tmp_path: Path) -> Pod:
-    return Pod(tmp_path)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    made = Web()
-    yield made
-    made.close()
 
 
 def test_keys_come_to_memory_for_their_user_alone(pod: Pod) -> None:

@@ -8,26 +8,12 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chain_agents import Pod, Resource, Web
 from chain_homes import LOCAL, SNAPSHOT, WHOLE, ask_for_snapshot, empty_store, restored, with_block
 from chains import plan
-
-
-@pytest.fixture
-def pod(tmp_path: Path) -> Pod:
-    return Pod(tmp_path)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    made = Web()
-    yield made
-    made.close()
-
 
 # --- genesis and address book ---
 

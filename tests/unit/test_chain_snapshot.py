@@ -8,25 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chain_agents import AGENTS, Pod, Web, tar_of
 from chain_homes import DATABASE, SIGNED, SNAPSHOT, TAR, WHOLE, ask_for_snapshot, has_signed, restored, sign_state
-
-
-@pytest.fixture
-def pod(tmp_path: Path) -> Pod:
-    return Pod(tmp_path)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    made = Web()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("content", [TAR, SNAPSHOT], ids=["tar", "tar.gz"])

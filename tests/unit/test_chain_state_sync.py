@@ -3,24 +3,11 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from chain_agents import Pod, Resource, Web
 from chain_homes import ask_for_snapshot, config, empty_store, restored, with_block
-
-
-@pytest.fixture
-def pod(tmp_path: Path) -> Pod:
-    return Pod(tmp_path)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    made = Web()
-    yield made
-    made.close()
 
 
 def header(height: int, chain_id: str = "hub-1", mark: str = "AB") -> dict[str, Any]:
