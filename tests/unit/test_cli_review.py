@@ -220,6 +220,66 @@ def test_a_report_tells_its_risks_even_where_it_calls_itself_another(folder: Pat
     )
 
 
+SHRUNK = {
+    "rule": "volume-shrunk",
+    "severity": "danger",
+    "title": "A volume would shrink",
+    "subject": "codex",
+    "nodes": "codex-1",
+    "what": "2Gi -> 1Gi",
+    "instead": "Keep it.",
+}
+
+
+@pytest.mark.parametrize(
+    ("rendered", "previewed", "told"),
+    [
+        ({}, {}, ["prod"]),
+        ({}, {"nodes": "codex-2"}, ["prod", "state"]),
+        ({}, {"what": "10Gi -> 1Gi"}, ["prod", "state"]),
+        ({}, {"subject": "archive"}, ["prod", "state"]),
+        ({}, {"rule": "volume-deleted"}, ["prod", "state"]),
+        ({"accepted": "It is empty."}, {}, ["state"]),
+        ({"severity": "info"}, {}, ["state"]),
+    ],
+    ids=["same", "other-nodes", "other-values", "other-set", "other-rule", "accepted-in-one", "milder-in-one"],
+)
+def test_a_danger_that_only_one_of_two_comparisons_tells_is_told(
+    rendered: dict[str, str], previewed: dict[str, str], told: list[str]
+) -> None:
+    first, second = (StackReport.model_validate({"name": "prod", "risks": [SHRUNK | given]}) for given in (rendered, previewed))
+    stacks = [first, second.model_copy(update={"name": "state", "same_as": "prod"})]
+    report = Report(base="main", head="HEAD", stacks=stacks)
+    assert [stack.name for stack, _ in of_severity(report, "danger")] == told
+
+
+def test_what_is_missing_of_two_comparisons_of_one_stack_is_told_as_such(folder: Path) -> None:
+    write(folder / "diff.json", rendered_report(folder, "no-change"))
+    both = reviewed("diff.json", put(folder, "chain-id"))
+    assert verdict(both, "stack prod") == "1 danger in stack prod, 1 of 2 comparisons not complete"
+
+
+def test_a_preview_is_taken_for_none_of_two_stacks_of_its_name_that_were_compared(folder: Path) -> None:
+    for name, case in (("a.json", "no-change"), ("b.json", "image")):
+        write(folder / name, rendered_report(folder, case))
+    both = reviewed("a.json", "b.json", put(folder, "image"))
+    assert [stack.same_as for stack in both.stacks] == [None] * 3
+
+
+def test_a_comparison_is_of_no_stack_where_several_reports_have_one_of_that_name(folder: Path) -> None:
+    write(folder / "diff.json", rendered_report(folder, "no-change"))
+    for name, case in (("a.json", "image"), ("b.json", "workload-replaced")):
+        write(folder / name, reviewed("diff.json", put(folder, case)))
+    both = reviewed("a.json", "b.json")
+    assert [stack.name for stack in both.stacks] == [
+        "prod",
+        "prod (against its state)",
+        "prod (2)",
+        "prod (against its state) (2)",
+    ]
+    assert [stack.same_as for stack in both.stacks] == [None] * 4
+
+
 def test_previews_of_two_projects_are_not_taken_for_the_stack_that_was_compared(folder: Path) -> None:
     write(folder / "diff.json", rendered_report(folder, "no-change"))
     (folder / "other.json").write_text(recorded("image").replace("::nodestead::", "::market::"))

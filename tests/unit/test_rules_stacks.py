@@ -366,6 +366,17 @@ def test_a_namespace_is_meant_for_several_stacks_and_a_guard_is_told_of_by_its_k
     assert same(NOTHING, one, NOTHING, one) == []
 
 
+@pytest.mark.parametrize(("mine", "theirs", "count"), [(True, True, 0), (True, False, 1), (False, True, 1), (False, False, 1)])
+def test_an_object_of_no_set_that_both_stacks_only_let_go_of_may_be_in_both(mine: bool, theirs: bool, count: int) -> None:
+    one, two = (stack(replace(item("ConfigMap", "coredns"), retained=kept)) for kept in (mine, theirs))
+    assert len(same(NOTHING, one, NOTHING, two)) == count
+
+
+def test_a_claim_of_a_set_is_adopted_by_the_second_stack_even_where_both_let_go_of_it() -> None:
+    one = stack(replace(item("PersistentVolumeClaim", "val-0-data", set="val"), retained=True))
+    assert len(same(NOTHING, one, NOTHING, one)) == 1
+
+
 def test_objects_that_both_had_before_are_no_news() -> None:
     assert same(NODES, NODES, NODES, NODES) == []
     (one,) = same(stack(node("val-0")), NODES, NODES, NODES)

@@ -83,9 +83,9 @@ def review(names: Sequence[str], accepted: Acceptances) -> Report:
 def _paired(stacks: Sequence[tuple[str, StackReport]], rendered: Sequence[StackReport]) -> Iterator[tuple[str, StackReport]]:
     """Stacks of the engine's previews that were rendered too, marked as such.
 
-    Where several previews have a stack of that name, nobody knows which of them was rendered.
+    Where several previews or several reports have a stack of that name, nobody knows which of them was rendered.
     """
-    names = {stack.name for stack in rendered}
+    names = {name for name, count in Counter(stack.name for stack in rendered).items() if count == 1}
     own = {id(stack) for stack in rendered}
     previewed = Counter(stack.name for _, stack in stacks if id(stack) not in own)
     for project, stack in stacks:
@@ -162,8 +162,12 @@ def _unreadable(error: Exception) -> str:
 
 
 def _distinct(stacks: Iterable[tuple[str, StackReport]]) -> list[StackReport]:
-    """Stacks with names of their own: with that of the project where two have the same, then by number."""
+    """Stacks with names of their own: with that of the project where two have the same, then by number.
+
+    What several stacks were called is no name of one any more, by which another comparison could mean it.
+    """
     given = list(stacks)
+    named = Counter(stack.name for _, stack in given if stack.same_as is None)
     projects: dict[str, set[str]] = {}
     for project, stack in given:
         projects.setdefault(stack.name, set()).add(project)
@@ -175,5 +179,7 @@ def _distinct(stacks: Iterable[tuple[str, StackReport]]) -> list[StackReport]:
         while (called := name if number == 1 else f"{name} ({number})") in taken:
             number += 1
         taken.add(called)
-        found.append(stack if called == stack.name else stack.model_copy(update={"name": called[:_LONGEST]}))
+        same_as = stack.same_as if stack.same_as is None or named[stack.same_as] == 1 else None
+        is_as_given = (called, same_as) == (stack.name, stack.same_as)
+        found.append(stack if is_as_given else stack.model_copy(update={"name": called[:_LONGEST], "same_as": same_as}))
     return found

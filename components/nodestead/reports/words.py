@@ -37,14 +37,19 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
 
 def of_severity(report: Report, severity: Severity) -> list[tuple[StackReport, Risk]]:
     """The risks of one severity in all stacks that nobody accepted, but for what is told of every restart anyway."""
-    told = {(stack.name, risk.rule, risk.subject) for stack in report.stacks if stack.same_as is None for risk in stack.risks}
-    risks = (
+    shown = [
         (stack, risk)
         for stack in report.stacks
         for risk in stack.risks
-        if not _is_told(stack, risk) and (stack.same_as, risk.rule, risk.subject) not in told
-    )
-    return [(stack, risk) for stack, risk in risks if risk.severity == severity and risk.accepted is None]
+        if risk.severity == severity and risk.accepted is None and not _is_told(stack, risk)
+    ]
+    told = {(stack.name, *_case(risk)) for stack, risk in shown if stack.same_as is None}
+    return [(stack, risk) for stack, risk in shown if (stack.same_as, *_case(risk)) not in told]
+
+
+def _case(risk: Risk) -> tuple[str, ...]:
+    """What tells a case of a rule from others: of one set, two comparisons may find it on other nodes or with other values."""
+    return risk.rule, risk.subject, risk.nodes, risk.what
 
 
 def cases_by_rule(found: Iterable[tuple[StackReport, Risk]]) -> list[tuple[Risk, list[tuple[StackReport, Risk]]]]:
@@ -103,7 +108,12 @@ def verdict(report: Report, where: str = "") -> str:
         return f"No change{at}"
     said = f"{', '.join(parts) or 'No danger'}{at}"
     if failed and not is_whole:
-        missing = _missing(failed, "them" if parts and at else f"{len(report.stacks):,} stacks")
+        twice = any(stack.same_as is not None for stack in report.stacks)
+        missing = (
+            f"{len(failed):,} of {len(report.stacks):,} comparisons not complete"
+            if twice
+            else _missing(failed, "them" if parts and at else f"{len(report.stacks):,} stacks")
+        )
         said = f"{said}, {missing}" if parts else missing
     plans = _restarting(report)
     pods = sum(plan.pods for plan in plans.values())

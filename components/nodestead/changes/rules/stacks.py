@@ -147,13 +147,21 @@ def _same_objects(comparison: Comparison) -> Iterator[Found]:
 
 
 def _common(one: Snapshot, other: Snapshot, own: str, others: str) -> dict[Identity, Item]:
-    """The objects of two stacks that are one in the cluster; a namespace is meant for many, and a guard has its own rule."""
+    """The objects of two stacks that are one in the cluster.
+
+    A namespace is meant for many, and a guard has its own rule; what is of no set and stays when either stack lets go of it,
+    like an object that both only patch, neither spoils for the other.
+    """
     if not own or own != others:
         return {}
     return {
         identity: item
         for identity, item in one.items.items()
-        if item.is_object and identity in other.items and item.kind != "Namespace" and not item.name.startswith(GUARD)
+        if item.is_object
+        and identity in other.items
+        and item.kind != "Namespace"
+        and not item.name.startswith(GUARD)
+        and (item.set or not (item.outlives_stack and other.items[identity].outlives_stack))
     }
 
 
