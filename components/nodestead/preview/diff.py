@@ -19,7 +19,7 @@ from nodestead.preview.revisions import Repository, RevisionError, checked_out, 
 from nodestead.preview.stack_comparison import compared_stack
 from nodestead.preview.stack_file import StackFileError, encrypted_values, near_stacks, stack_names
 from nodestead.reports.build import failed_stack
-from nodestead.reports.model import Report, StackReport
+from nodestead.reports.model import MOST_STACKS, Report, StackReport
 
 __all__ = ["Asked", "diff"]
 
@@ -28,8 +28,6 @@ _SHORT: Final = 10
 _GONE: Final = "and its nodes run on: this is what `pulumi destroy` would take away"
 _LEAST: Final = 7
 _MOST_PROJECTS: Final = 5
-_MOST_STACKS: Final = 500
-"""Of a report."""
 _LONGEST_NOTE = 4_000
 
 
@@ -87,8 +85,8 @@ def diff(asked: Asked, accept: Callable[[Path], Acceptances]) -> Report:
         if not any(state.stacks or state.problem for state in states):
             raise RevisionError(_nothing(states, place, repository.projects(head or base), program=asked.program))
         wanted = _wanted(states, asked.stacks)
-        if len(wanted) > _MOST_STACKS:
-            raise RevisionError(f"{len(wanted):,} stacks are more than the {_MOST_STACKS} of one report; name some with --stack")
+        if len(wanted) > MOST_STACKS:
+            raise RevisionError(f"{len(wanted):,} stacks are more than the {MOST_STACKS} of one report; name some with --stack")
         accepted = _accepted(states[1], accept)
         pythons = python, usable_python(None)
         trees = [state.tree(interpreter, wanted) for state, interpreter in zip(states, pythons, strict=True)]

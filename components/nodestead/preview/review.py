@@ -13,7 +13,7 @@ from nodestead.preview.engine_preview import Preview, PreviewError, project_of, 
 from nodestead.preview.engine_text import LARGEST, decoded
 from nodestead.preview.stack_comparison import compared_stack
 from nodestead.reports.build import failed_stack
-from nodestead.reports.model import Report, ReportError, StackReport, read_report
+from nodestead.reports.model import MOST_STACKS, Report, ReportError, StackReport, read_report
 
 __all__ = [
     "STDIN",
@@ -96,16 +96,16 @@ def _paired(stacks: Sequence[tuple[str, StackReport]], rendered: Sequence[StackR
             yield project, stack.model_copy(update={"name": called, "same_as": stack.name})
 
 
-_LONGEST, _MOST_NOTES, _MOST_STACKS = 300, 50, 500
+_LONGEST, _MOST_NOTES = 300, 50
 
 
 def _few(stacks: list[StackReport]) -> list[StackReport]:
     """As many as a report holds; that there are more is a failure, since nobody has looked at them."""
-    if len(stacks) <= _MOST_STACKS:
+    if len(stacks) <= MOST_STACKS:
         return stacks
-    left = len(stacks) - _MOST_STACKS + 1
-    told = f"a report holds {_MOST_STACKS} stacks, so these are left out: review them by themselves"
-    return [*stacks[: _MOST_STACKS - 1], failed_stack(f"and {left:,} more", [told])]
+    left = len(stacks) - MOST_STACKS + 1
+    told = f"a report holds {MOST_STACKS} stacks, so these are left out: review them by themselves"
+    return [*stacks[: MOST_STACKS - 1], failed_stack(f"and {left:,} more", [told])]
 
 
 def _file(name: str) -> str:

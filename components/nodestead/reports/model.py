@@ -13,6 +13,7 @@ from nodestead.config.base import Model
 
 __all__ = [
     "LARGEST_REPORT",
+    "MOST_STACKS",
     "Capacity",
     "Counts",
     "Edge",
@@ -33,6 +34,9 @@ __all__ = [
 
 LARGEST_REPORT = 20_000_000
 """Characters of the JSON of a report that is still read."""
+
+MOST_STACKS = 500
+"""Of one report."""
 
 Short = Annotated[str, StringConstraints(max_length=300), AfterValidator(without_tokens)]
 """A name, or a path to a field."""
@@ -217,7 +221,7 @@ class Report(Model):
     base: Short = Field(description="What is compared with: a revision, or `state`.")
     head: Short = Field(description="What it would become.")
     notes: list[Text] = Field(default_factory=list, max_length=50)
-    stacks: list[StackReport] = Field(max_length=500)
+    stacks: list[StackReport] = Field(max_length=MOST_STACKS)
 
 
 def read_report(text: str) -> Report:
